@@ -1,0 +1,270 @@
+/**
+ * Numbers, sizes, durations and dates as people read them: one place for every figure on the page.
+ *
+ *   count(n)            "1,284"          short(n)         "9.4k"
+ *   bytes(n)            "1.2 GB"         plural(n, word)  "1 line", "1,284 lines"
+ *   rate(perSecond)     "38/s"           percent(share)   "62 %"
+ *   duration(ms)        "0.2 s", "4 min", "3 h 20 min"
+ *   dateTime(ms, zone)  "22 Nov 2026 14:02:06"    date(ms, zone)  "22 Nov 2026"
+ *   clock(ms, zone)     "14:02:06"       clockShort(ms, zone)  "14:02"
+ *   dayLabel(ms, zone)  "Fri 20"         dayTime(ms, zone)  "Sat 21 Nov 18:00:00"
+ *   middle(text, max)   "orders…api.log"
+ *   offsetAt(ms, zone)  minutes east of UTC
+ *   list(words)         "a, b and c"
+ *
+ * `zone` is an IANA name, "UTC", or a fixed offset such as "+01:00"; an unknown one means UTC.
+ * Every function takes any number, also NaN and infinities, and always returns text.
+ */
+
+const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
+const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+const DAYS = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
+const UNKNOWN = "?";
+
+/** @param {number} n */
+export function count(n) {
+  return Number.isFinite(n) ? whole.format(n) : UNKNOWN;
+}
+
+/**
+ * At most four characters up to a billion: what fits beside a name in a list.
+ * @param {number} n
+ */
+export function short(n) {
+  if (!Number.isFinite(n)) return UNKNOWN;
+  const units = ["", "k", "M", "G", "T"];
+  let unit = 0;
+  let value = n;
+  while (Math.abs(value) >= 999.5 && unit < units.length - 1) {
+    value /= 1000;
+    unit += 1;
+  }
+  return digits(value, unit === 0 ? 0 : 1) + units[unit];
+}
+
+/**
+ * One decimal below ten, none from there on, so that the eye compares widths, not digits.
+ * @param {number} value
+ * @param {number} decimals
+ */
+function digits(value, decimals) {
+  const fixed = Math.abs(value) < 9.95 ? value.toFixed(decimals) : value.toFixed(0);
+  return fixed.replace(/\.0$/, "");
+}
+
+/**
+ * Sizes in powers of 1000 (SI), as `ls --si` and disk makers count.
+ * @param {number} n
+ */
+export function bytes(n) {
+  if (!Number.isFinite(n)) return UNKNOWN;
+  if (Math.abs(n) < 1000) return plural(n, "byte");
+  const units = ["kB", "MB", "GB", "TB", "PB"];
+  let unit = -1;
+  let value = n;
+  do {
+    value /= 1000;
+    unit += 1;
+  } while (Math.abs(value) >= 999.5 && unit < units.length - 1);
+  return `${digits(value, 1)} ${units[unit]}`;
+}
+
+/**
+ * @param {number} n
+ * @param {string} word singular
+ * @param {string} [many] plural, when it is not word + "s"
+ */
+export function plural(n, word, many = `${word}s`) {
+  return `${count(n)} ${n === 1 ? word : many}`;
+}
+
+/** @param {number} perSecond */
+export function rate(perSecond) {
+  if (!Number.isFinite(perSecond)) return `${UNKNOWN}/s`;
+  return `${perSecond >= 1000 ? short(perSecond) : digits(perSecond, 1)}/s`;
+}
+
+/** @param {number} share from 0 to 1 */
+export function percent(share) {
+  if (!Number.isFinite(share)) return `${UNKNOWN} %`;
+  return `${Math.floor(Math.min(1, Math.max(0, share)) * 100)} %`;
+}
+
+/**
+ * The two largest units that matter. Negative durations are told by their size.
+ * @param {number} ms
+ */
+export function duration(ms) {
+  if (!Number.isFinite(ms)) return UNKNOWN;
+  const size = Math.abs(ms);
+  if (size < 100) return `${Math.round(size)} ms`;
+  const seconds = size / 1000;
+  if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
+  if (seconds < 59.5) return `${Math.round(seconds)} s`;
+  const minutes = Math.round(seconds / 60);
+  if (minutes < 60) return `${minutes} min`;
+  if (minutes < 24 * 60) return pair(Math.floor(minutes / 60), "h", minutes % 60, "min");
+  const hours = Math.round(minutes / 60);
+  const days = Math.floor(hours / 24);
+  return pair(days, days === 1 ? "day" : "days", hours % 24, "h");
+}
+
+/**
+ * @param {number} a
+ * @param {string} unitA
+ * @param {number} b
+ * @param {string} unitB
+ */
+function pair(a, unitA, b, unitB) {
+  return b === 0 || a >= 10 ? `${count(a)} ${unitA}` : `${a} ${unitA} ${b} ${unitB}`;
+}
+
+/** @type {Map<string, (ms: number) => number>} */
+const zones = new Map();
+
+/**
+ * Minutes east of UTC at a moment. Asking Intl costs some 20 us, so answers are kept per quarter of
+ * an hour, the finest grid on which zones change.
+ * @param {number} ms since 1970 UTC
+ * @param {string} zone
+ * @returns {number}
+ */
+export function offsetAt(ms, zone) {
+  if (!Number.isFinite(ms) || Math.abs(ms) > 8.64e15) return 0;
+  let offset = zones.get(zone);
+  if (offset === undefined) {
+    if (zones.size >= 32) zones.clear();
+    zones.set(zone, (offset = zoneOffset(zone)));
+  }
+  return offset(ms);
+}
+
+/**
+ * @param {string} zone
+ * @returns {(ms: number) => number}
+ */
+function zoneOffset(zone) {
+  const fixed = /^([+-])(\d\d):?(\d\d)$/.exec(zone);
+  if (fixed) {
+    const minutes = Number(fixed[2]) * 60 + Number(fixed[3]);
+    return () => (fixed[1] === "-" ? -minutes : minutes);
+  }
+  if (zone === "UTC" || zone === "") return () => 0;
+  /** @type {Intl.DateTimeFormat} */
+  let format;
+  try {
+    format = new Intl.DateTimeFormat("en-US", {
+      timeZone: zone, hourCycle: "h23", era: "short", year: "numeric", month: "numeric",
+      day: "numeric", hour: "numeric", minute: "numeric", second: "numeric",
+    });
+  } catch {
+    return () => 0;
+  }
+  let lastKey = NaN;
+  let lastOffset = 0;
+  return (ms) => {
+    const key = Math.floor(ms / 900_000);
+    if (key === lastKey) return lastOffset;
+    /** @type {Record<string, string>} */
+    const part = {};
+    for (const { type, value } of format.formatToParts(ms)) part[type] = value;
+    const local = Date.UTC(
+      Number(part.year), Number(part.month) - 1, Number(part.day),
+      Number(part.hour), Number(part.minute), Number(part.second),
+    );
+    lastKey = key;
+    lastOffset = part.era?.startsWith("B")
+      ? 0
+      : Math.round((local - Math.floor(ms / 1000) * 1000) / 60_000);
+    return lastOffset;
+  };
+}
+
+/**
+ * The parts of a moment in a zone, read from a Date whose UTC fields are the zone's.
+ * @param {number} ms
+ * @param {string} zone
+ * @returns {Date | null} null when there is no such moment
+ */
+function inZone(ms, zone) {
+  const local = new Date(ms + offsetAt(ms, zone) * 60_000);
+  return Number.isNaN(local.getTime()) ? null : local;
+}
+
+/** @param {number} n */
+const two = (n) => String(n).padStart(2, "0");
+
+/**
+ * @param {number} ms
+ * @param {string} [zone]
+ */
+export function clock(ms, zone = "UTC") {
+  const at = inZone(ms, zone);
+  if (!at) return UNKNOWN;
+  return `${two(at.getUTCHours())}:${two(at.getUTCMinutes())}:${two(at.getUTCSeconds())}`;
+}
+
+/**
+ * @param {number} ms
+ * @param {string} [zone]
+ */
+export function clockShort(ms, zone = "UTC") {
+  return clock(ms, zone).slice(0, 5);
+}
+
+/**
+ * @param {number} ms
+ * @param {string} [zone]
+ */
+export function date(ms, zone = "UTC") {
+  const at = inZone(ms, zone);
+  if (!at) return UNKNOWN;
+  return `${at.getUTCDate()} ${MONTHS[at.getUTCMonth()]} ${at.getUTCFullYear()}`;
+}
+
+/**
+ * @param {number} ms
+ * @param {string} [zone]
+ */
+export function dateTime(ms, zone = "UTC") {
+  const day = date(ms, zone);
+  return day === UNKNOWN ? day : `${day} ${clock(ms, zone)}`;
+}
+
+/**
+ * @param {number} ms
+ * @param {string} [zone]
+ */
+export function dayLabel(ms, zone = "UTC") {
+  const at = inZone(ms, zone);
+  return at ? `${DAYS[at.getUTCDay()]} ${at.getUTCDate()}` : UNKNOWN;
+}
+
+/**
+ * @param {number} ms
+ * @param {string} [zone]
+ */
+export function dayTime(ms, zone = "UTC") {
+  const at = inZone(ms, zone);
+  if (!at) return UNKNOWN;
+  return `${dayLabel(ms, zone)} ${MONTHS[at.getUTCMonth()]} ${clock(ms, zone)}`;
+}
+
+/**
+ * Shortens in the middle, because names of logs differ at both ends.
+ * @param {string} text
+ * @param {number} max characters, at least 3
+ */
+export function middle(text, max) {
+  const all = Array.from(text.length > 4 * max + 64 ? text.slice(0, 2 * max) + text.slice(-2 * max) : text);
+  if (all.length <= max) return text;
+  const keep = Math.max(2, max - 1);
+  const head = Math.ceil(keep / 2);
+  return `${all.slice(0, head).join("")}…${all.slice(all.length - (keep - head)).join("")}`;
+}
+
+/** @param {readonly string[]} words */
+export function list(words) {
+  if (words.length < 2) return words[0] ?? "";
+  return `${words.slice(0, -1).join(", ")} and ${words[words.length - 1]}`;
+}
