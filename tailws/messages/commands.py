@@ -1,0 +1,401 @@
+"""What a client may say: one JSON object a message, parsed strictly into frozen structures.
+
+`parse` raises `BadCommand`, whose sentence names the field and what was expected; nothing is
+ignored in silence, for a filter with a misspelt name would show what it should hide. Names of
+sources, cursors and patterns are not looked into here: those who know them do.
+"""
+
+import difflib
+import re
+import urllib.parse
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from tailws.names import is_glob
+
+#: A command's number or name, chosen by the client and repeated in each answer to it.
+Id = Annotated[int, Meta(ge=-(2**53), le=2**53)] | Annotated[str, Meta(max_length=64)]
+
+# PATH_MAX (4,096 bytes), each byte written as `%XX`
+_Source = Annotated[str, Meta(min_length=1, max_length=3 * 4096)]
+_Cursor = Annotated[str, Meta(min_length=1, max_length=512)]
+_Lines = Annotated[int, Meta(ge=0, le=2**31)]
+# More terms are generated, not meant; each costs every line a look.
+_MOST_TERMS = 16
+
+
+class BadCommand(Exception):
+    """A command that cannot be obeyed; the connection goes on.
+
+    `code` is one of the codes of an `error` message, `id` that of the command if it had one.
+    """
+
+    def __init__(self, code: str, message: str, id: int | str | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.id = id
+
+
+class Term(Struct, frozen=True, forbid_unknown_fields=True):
+    """One condition on a line. It has one of `pattern`, `level` and `where`."""
+
+    pattern: str | None = None
+    """RE2 syntax, or the text itself if `fixed`."""
+    ignore_case: bool = False
+    word: bool = False
+    """Only whole words, as `grep -w`."""
+    fixed: bool = False
+    level: str | None = None
+    """This level or a graver one."""
+    where: str | None = None
+    """A field and what it must be: `status>=500`, `user="x"`."""
+
+
+class Filter(Struct, frozen=True):
+    """Which lines are wanted: all of `include` match, and none of `exclude`. Hashable."""
+
+    include: tuple[Term, ...] = ()
+    exclude: tuple[Term, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.include or self.exclude)
+
+
+_Terms = Annotated[tuple[str | Term, ...], Meta(max_length=_MOST_TERMS)] | str | Term | None
+
+
+class _Command(
+    Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type", tag=str.lower
+):
+    id: Id | None = None
+
+
+class _Filtered(_Command, frozen=True, kw_only=True):
+    include: _Terms = None
+    exclude: _Terms = None
+
+    @property
+    def filter(self) -> Filter:
+        """The two keys in one form."""
+        return Filter(_terms(self.include), _terms(self.exclude))
+
+
+class Subscribe(_Filtered, frozen=True, kw_only=True):
+    """Send what is there, as asked, and then each new line."""
+
+    source: _Source
+    lines: _Lines | None = None
+    cursor: _Cursor | None = None
+    start: Literal["start"] | None = msgspec.field(default=None, name="from")
+    cursors: dict[_Source, _Cursor] | None = None
+
+    @property
+    def is_glob(self) -> bool:
+        """Whether `source` is a glob over names."""
+        return is_glob(self.source)
+
+
+class Unsubscribe(_Command, frozen=True, kw_only=True):
+    """Stop sending a source, or all of a glob, named as in `subscribe`."""
+
+    source: _Source
+
+
+class History(_Filtered, frozen=True, kw_only=True):
+    """The lines before or after a place."""
+
+    source: _Source
+    before: _Cursor | None = None
+    after: _Cursor | None = None
+    lines: _Lines | None = None
+
+
+class Locate(_Filtered, frozen=True, kw_only=True):
+    """The cursor of a place that is known by something else."""
+
+    source: _Source
+    time: Annotated[float, Meta(ge=0, le=2**53)] | None = None
+    """Milliseconds since 1970: the first line at or after it."""
+    fraction: Annotated[float, Meta(ge=0, le=1)] | None = None
+    """Of the bytes of the whole log: 0 is its beginning, 1 its end."""
+    number: Annotated[int, Meta(ge=1, le=2**53)] | None = None
+    """A line of the live file, counted from 1."""
+    cursor: _Cursor | None = None
+    skip: Annotated[int, Meta(ge=0, le=2**31)] = 0
+    """Lines behind `cursor`, under the filter if one is given."""
+
+
+class Find(_Filtered, frozen=True, kw_only=True):
+    """Look for lines in the whole log; hits come as they are found."""
+
+    id: Id
+    source: _Source
+    pattern: str | Term
+    cursor: _Cursor | None = None
+    """Where to begin; without it at the end, or at the beginning if `forward`."""
+    forward: bool = False
+    limit: Annotated[int, Meta(ge=1, le=2**31)] | None = None
+
+    @property
+    def term(self) -> Term:
+        """What is looked for."""
+        return _term(self.pattern)
+
+
+class Watch(_Filtered, frozen=True, kw_only=True):
+    """Tell of matching lines of sources that are not subscribed to, at most one in a time."""
+
+    id: Id
+    source: _Source
+    every: Annotated[float, Meta(ge=0, le=86_400)] = 10.0
+    """Seconds."""
+
+
+class Stop(_Command, frozen=True, kw_only=True):
+    """End the `find` or `watch` of this id."""
+
+    id: Id
+
+
+class Activity(_Command, frozen=True, kw_only=True):
+    """Switch the counts of all visible sources, once a second, on or off."""
+
+    on: bool = True
+
+
+class Extent(_Command, frozen=True, kw_only=True):
+    """Which files a log consists of."""
+
+    source: _Source
+
+
+class Outline(_Filtered, frozen=True, kw_only=True):
+    """How many lines stand where, in so many equal parts of the log's bytes."""
+
+    source: _Source
+    buckets: Annotated[int, Meta(ge=1, le=4000)] = 200
+
+
+class Ping(_Command, frozen=True, kw_only=True):
+    """Ask for the daemon's clock."""
+
+
+Command = (
+    Subscribe | Unsubscribe | History | Locate | Find | Watch | Stop
+    | Activity | Extent | Outline | Ping
+)  # fmt: skip
+TYPES: dict[str, type[Command]] = {
+    kind.__name__.lower(): kind
+    for kind in (
+        Subscribe, Unsubscribe, History, Locate, Find, Watch, Stop, Activity, Extent, Outline, Ping,
+    )
+}  # fmt: skip
+
+_decoder = msgspec.json.Decoder(Command)
+
+
+class _Envelope(Struct):
+    type: Any = None
+    id: Any = None
+
+
+_envelope = msgspec.json.Decoder(_Envelope)
+
+
+def parse(text: str | bytes | bytearray | memoryview) -> Command:
+    """Return the command that a message holds; raises `BadCommand`."""
+    try:
+        command: Command = _decoder.decode(text)
+        problem = _contradiction(command)
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        raise _bad(text, error) from None
+    if problem:
+        raise BadCommand("bad-message", problem, command.id)
+    return command
+
+
+def _contradiction(command: Command) -> str | None:
+    """Return what is wrong between the keys of a command."""
+    match command:
+        case Subscribe():
+            asked = _given(command, lines="lines", cursor="cursor", start="from", cursors="cursors")
+            if len(asked) > 1:
+                return f"subscribe: {_list(asked)} exclude each other; give one of them."
+            if command.is_glob and command.cursor is not None:
+                return "subscribe: a glob has a cursor for each source; give 'cursors'."
+            if not command.is_glob and command.cursors is not None:
+                return "subscribe: 'cursors' belongs to a glob; for one source give 'cursor'."
+        case History():
+            asked = _given(command, before="before", after="after")
+            if len(asked) != 1:
+                return "history: give either 'before' or 'after', a cursor."
+        case Locate():
+            asked = _given(
+                command, time="time", fraction="fraction", number="number", cursor="cursor"
+            )
+            if len(asked) != 1:
+                return "locate: give one of 'time', 'fraction', 'number' and 'cursor'."
+            if command.skip and command.cursor is None:
+                return "locate: 'skip' counts from a 'cursor', which is missing."
+        case _:
+            pass
+    terms: list[Term] = []
+    if isinstance(command, _Filtered):
+        terms += (*command.filter.include, *command.filter.exclude)
+    if isinstance(command, Find):
+        terms.append(command.term)
+    for term in terms:
+        if len(_given(term, pattern="pattern", level="level", where="where")) != 1:
+            return "A term of a filter has one of 'pattern', 'level' and 'where'."
+        if term.pattern is None and (term.ignore_case or term.word or term.fixed):
+            return "'ignore_case', 'word' and 'fixed' belong to a 'pattern'."
+    return None
+
+
+def _given(struct: Struct, **names: str) -> list[str]:
+    return [key for name, key in names.items() if getattr(struct, name) is not None]
+
+
+def _list(keys: list[str]) -> str:
+    return ", ".join(f"'{key}'" for key in keys[:-1]) + f" and '{keys[-1]}'"
+
+
+def _term(given: str | Term) -> Term:
+    return Term(pattern=given) if isinstance(given, str) else given
+
+
+def _terms(given: tuple[str | Term, ...] | str | Term | None) -> tuple[Term, ...]:
+    if given is None:
+        return ()
+    return tuple(map(_term, given)) if isinstance(given, tuple) else (_term(given),)
+
+
+_AT = re.compile(r" - at `\$\.?(.*)`$", re.DOTALL)
+_QUOTED = re.compile(r"`([^`]*)`")
+_WORDS = {
+    "int": "a whole number",
+    "float": "a number",
+    "str": "a text",
+    "bool": "true or false",
+    "array": "a list",
+    "object": "an object",
+}
+_PHRASES = (
+    (" of length >= 1", " that is not empty"),
+    (" of length <=", " of a length up to"),
+    (" <=", " up to"),
+    (" >=", " from"),
+    ("invalid enum value", "there is no value"),
+)
+
+
+def _bad(text: str | bytes | bytearray | memoryview, error: Exception) -> BadCommand:
+    """Turn what msgspec found into a sentence that names the field."""
+    if isinstance(error, UnicodeError):
+        return BadCommand("bad-message", "This is not UTF-8.")
+    try:
+        envelope = _envelope.decode(text)
+    except msgspec.ValidationError:
+        return BadCommand("bad-message", 'A command is a JSON object with a "type".')
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return BadCommand(
+            "bad-message", 'This is not JSON; a command is one JSON object with a "type".'
+        )
+    kind, id_ = envelope.type, envelope.id
+    id_ = id_ if type(id_) is int or (isinstance(id_, str) and len(id_) <= 64) else None
+    known = ", ".join(TYPES)
+    if kind is None:
+        return BadCommand("bad-message", f'The "type" is missing. It is one of: {known}.', id_)
+    if not isinstance(kind, str):
+        return BadCommand("bad-message", f'The "type" is a text, one of: {known}.', id_)
+    if kind not in TYPES:
+        near = difflib.get_close_matches(kind[:40], TYPES, 1)
+        hint = f" Did you mean '{near[0]}'?" if near else ""
+        message = f"There is no command '{kind[:40]}'.{hint} There are: {known}."
+        return BadCommand("bad-message", message, id_)
+    return BadCommand("bad-message", f"{kind}: {_sentence(str(error), TYPES[kind])}", id_)
+
+
+def _sentence(said: str, kind: type[Command]) -> str:
+    place = _AT.search(said)
+    said = _AT.sub("", said)
+    where = f"'{place[1]}': " if place and place[1] else ""
+    quoted = _QUOTED.findall(said)
+    fields = [field.encode_name for field in msgspec.structs.fields(kind)]
+    if "unknown field" in said and quoted:
+        near = difflib.get_close_matches(quoted[0], fields, 1)
+        hint = f"did you mean '{near[0]}'?" if near else f"there are {_list(fields)}."
+        return f"{where}there is no key '{quoted[0][:40]}'; {hint}"
+    if "missing required field" in said and quoted:
+        return f"{where}the key '{quoted[0]}' is missing."
+    said = _QUOTED.sub(lambda match: _types(match[1]), said)
+    said = said[:1].lower() + said[1:]
+    for phrase, plain in _PHRASES:
+        said = said.replace(phrase, plain)
+    return f"{where}{said}."
+
+
+def _types(union: str) -> str:
+    """Say `int | null` as a person would; null is the same as leaving a key out."""
+    words = [_WORDS.get(word, word) for word in union.split(" | ") if word != "null"]
+    return " or ".join(dict.fromkeys(words)) or "null"
+
+
+class Opening(Struct, frozen=True):
+    """What the query of `/ws` and `/tail` asks for before the first message."""
+
+    subscriptions: tuple[Subscribe, ...] = ()
+    text: bool = False
+    """Send only lines, no heads."""
+
+
+def from_query(query: str, source: str | None = None) -> Opening:
+    """Read `source=NAME&lines=N&include=RE&exclude=RE&format=text`; raises `BadCommand`.
+
+    `source`, `include` and `exclude` may be repeated. With `source` given (by the path) the
+    query may not name any.
+    """
+    names = ("source", "lines", "cursor", "from", "include", "exclude", "format")
+    try:
+        pairs = urllib.parse.parse_qsl(
+            query, keep_blank_values=True, errors="strict", max_num_fields=200
+        )
+    except ValueError:
+        raise BadCommand("bad-message", "The query is not UTF-8, or too long.") from None
+    given: dict[str, list[str]] = {}
+    for name, value in pairs:
+        if name not in names or (name == "source" and source is not None):
+            near = difflib.get_close_matches(name, names, 1)
+            hint = f"did you mean '{near[0]}'?" if near else f"there are {_list(list(names))}."
+            raise BadCommand("bad-message", f"There is no parameter '{name[:40]}'; {hint}")
+        given.setdefault(name, []).append(value)
+    for name in ("lines", "cursor", "from", "format"):
+        if len(given.get(name, ())) > 1:
+            raise BadCommand("bad-message", f"The parameter '{name}' may stand only once.")
+    form = given.pop("format", ["v1"])[0]
+    if form not in ("v1", "text"):
+        raise BadCommand("bad-message", "The parameter 'format' is 'text', or left out.")
+    sources = [source] if source is not None else given.pop("source", [])
+    if not sources and (given or form == "text"):
+        raise BadCommand("bad-message", "The parameter 'source' is missing: which log?")
+    keys: dict[str, Any] = {
+        name: values for name, values in given.items() if name in ("include", "exclude")
+    }
+    keys |= {name: given[name][0] for name in ("lines", "cursor", "from") if name in given}
+    return Opening(
+        tuple(_opened({"type": "subscribe", "source": name, **keys}) for name in sources),
+        form == "text",
+    )
+
+
+def _opened(keys: dict[str, Any]) -> Subscribe:
+    if "lines" in keys:
+        if not re.fullmatch(r"\d{1,10}", keys["lines"], re.ASCII):
+            raise BadCommand("bad-message", "The parameter 'lines' is a whole number from 0.")
+        keys["lines"] = int(keys["lines"])
+    command = parse(msgspec.json.encode(keys))
+    assert isinstance(command, Subscribe)
+    return command
