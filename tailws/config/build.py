@@ -3,7 +3,6 @@
 import difflib
 from typing import Any
 
-import msgspec
 import yaml
 from msgspec import inspect
 
@@ -142,7 +141,11 @@ class _Walk:
         """Return a tuple; of scalars, a single one stands for a list of one."""
         if isinstance(node, yaml.SequenceNode):
             parts = [(str(i), item, f"{key}[{i}]") for i, item in enumerate(node.value)]
-        elif isinstance(node, yaml.ScalarNode) and _takes_scalar(wanted.item_type):
+        elif (
+            isinstance(node, yaml.ScalarNode)
+            and node.tag != NULL
+            and _takes_scalar(wanted.item_type)
+        ):
             parts = [("0", node, key)]
         else:
             raise self.wrong(key, node, f"found {found(node)}; write a list")
@@ -167,14 +170,18 @@ class _Walk:
         return self.value(node, others[0], key, kind)
 
     def scalar(self, node: Node, wanted: inspect.Type, key: str, kind: str) -> Any:
-        """Return a number or a text that a kind's parser has looked at."""
+        """Return a number or a text that a kind's parser has looked at.
+
+        A choice is compared as it is written: to YAML, the word `off` is a truth value.
+        """
         parser, called = kinds.KINDS["text" if isinstance(wanted, inspect.LiteralType) else kind]
         choice = ", ".join(map(str, getattr(wanted, "values", ())))
         right = f"one of {choice}" if choice else called
         if not isinstance(node, yaml.ScalarNode):
             raise self.wrong(key, node, f"found {found(node)}; write {right}")
         tag = node.tag.rpartition(":")[2]
-        if tag != "str" and not (tag in ("int", "float") and kind in kinds.NUMERIC):
+        numeric = tag in ("int", "float") and kind in kinds.NUMERIC
+        if tag != "str" and not numeric and node.value not in getattr(wanted, "values", ()):
             quotes = "" if tag == "null" or kind in kinds.NUMERIC or choice else ", in quotes"
             raise self.wrong(key, node, f"found {found(node)}; write {right}{quotes}")
         try:
@@ -200,10 +207,3 @@ def _takes_scalar(wanted: inspect.Type) -> bool:
     return isinstance(wanted, inspect.StrType) or (
         isinstance(wanted, inspect.StructType) and wanted.cls in SHORT
     )
-
-
-def section_info() -> inspect.StructType:
-    """Return the model's tree of types, for the schema and the reference."""
-    info = msgspec.inspect.type_info(Config)
-    assert isinstance(info, inspect.StructType)
-    return info

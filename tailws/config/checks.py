@@ -59,19 +59,26 @@ def _own_archives(source: Source, key: str, report: Report) -> None:
             )
 
 
+def may_match(source: Source, name: str, is_pattern: bool = False) -> bool:
+    """Tell whether a match of a source's patterns may get this name, or one below it."""
+    if not name.startswith(f"{source.name}/"):
+        return False
+    below = name[len(source.name) + 1 :]
+    rests = [names.split(path)[1] for path in source.path if names.literal(path) is None]
+    if is_pattern:
+        return any(rest.count("/") > below.count("/") or "**" in rest for rest in rests)
+    return any(names.path_glob(rest).fullmatch(below) for rest in rests)
+
+
 def _overlap(config: Config, report: Report) -> None:
     """A name such as `app/x.log` must not be both a source and a match of the pattern `app`."""
-    patterns = {
-        source.name: i
-        for i, source in enumerate(config.sources)
-        if any(names.literal(path) is None for path in source.path)
-    }
     for i, source in enumerate(config.sources):
-        for name, j in patterns.items():
-            if i != j and source.name.startswith(f"{name}/"):
+        is_pattern = any(names.literal(path) is None for path in source.path)
+        for j, other in enumerate(config.sources):
+            if i != j and may_match(other, source.name, is_pattern):
                 report.error(
                     f"sources[{i}].name",
-                    f"{source.name!r} could also be a match of the source {name!r} on line "
+                    f"{source.name!r} could also be a match of the source {other.name!r} on line "
                     f"{report.line(f'sources[{j}].name')}; give one of them another name",
                 )
 

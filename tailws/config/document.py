@@ -34,11 +34,11 @@ class Problem:
 
 
 class ConfigError(Exception):
-    """A config that cannot be used, with all that is wrong with it."""
+    """A config that cannot be used, with all that is wrong with it, from top to bottom."""
 
     def __init__(self, problems: list[Problem]) -> None:
-        super().__init__("\n".join(map(str, problems)))
-        self.problems = problems
+        self.problems = sorted(problems, key=lambda problem: problem.line)
+        super().__init__("\n".join(map(str, self.problems)))
 
 
 @dataclass(slots=True)
@@ -56,7 +56,8 @@ class Report:
             Problem(self.file, self.line(key) if line is None else line, key, message)
         )
         if len(self.problems) >= MAX_PROBLEMS:
-            self.problems.append(Problem(self.file, 0, "", "and maybe more; these come first"))
+            last = max(problem.line for problem in self.problems)
+            self.problems.append(Problem(self.file, last, "", "and maybe more"))
             self.stop()
 
     def warn(self, key: str, message: str) -> None:

@@ -4,7 +4,6 @@
 directory that relative paths start from; it raises `ValueError` with what would be right.
 """
 
-import datetime
 import ipaddress
 import os
 import re
@@ -20,7 +19,7 @@ from tailws import names
 Parser = Callable[[str, str], Any]
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-_NUMBER = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*([A-Za-z]*)", re.ASCII)
+_NUMBER = re.compile(r"(\d{1,20}(?:\.\d*)?|\.\d+)\s*([A-Za-z]*)", re.ASCII)
 SECONDS = {"": 1.0, "ms": 0.001, "s": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 BYTES = {
     "": 1, "B": 1,
@@ -89,8 +88,13 @@ def path(text: str, base: str) -> str:
     if not text or "\0" in text:
         raise ValueError("write a path")
     if text.startswith("~"):
-        raise ValueError("write the whole path: '~' is not expanded, for the daemon has no home")
-    return os.path.normpath(os.path.join(base, text))
+        raise ValueError("write the whole path; '~' is not expanded")
+    return absolute(text, base)
+
+
+def absolute(path: str, base: str) -> str:
+    """Return a path without `.`, `..` and doubled slashes."""
+    return "/" + os.path.normpath(os.path.join(base, path)).lstrip("/")
 
 
 def path_glob(text: str, base: str) -> str:
@@ -119,11 +123,11 @@ def name_glob(text: str, base: str) -> str:
 
 def source_name(text: str, base: str) -> str:
     """Take the name of a source."""
-    right = "write a name such as 'nginx' or 'app/orders'"
+    right = "write a name such as 'nginx'"
     if not text.strip() or len(text) > 200 or text != text.strip():
         raise ValueError(f"{right}, of 1 to 200 characters without blanks around it")
     if text.startswith("/") or text.endswith("/") or "//" in text:
-        raise ValueError(f"{right}, with slashes only between words")
+        raise ValueError(f"{right}, with slashes only inside")
     if names.is_glob(text):
         raise ValueError(f"{right}: '*' and '?' belong into the path")
     return line(text, base)
@@ -170,8 +174,8 @@ def _is_host(text: str) -> bool:
 
 
 def host(text: str, _base: str) -> str:
-    """Take a host name, in lower case."""
-    if not _is_host(text):
+    """Take a host name, in lower case; `*.` in front stands for all names below it."""
+    if not _is_host(text.removeprefix("*.")):
         raise ValueError("write a host name such as 'logs.example.org', without scheme and port")
     return text.lower()
 
@@ -254,13 +258,6 @@ def log_target(text: str, base: str) -> str:
     return text if text in ("none", "stderr") else path(text, base)
 
 
-def now_offset(text: str) -> datetime.timedelta:
-    """Return the offset that a `timezone` such as `+02:00` names."""
-    hours, minutes = int(text[1:3]), int(text[4:6])
-    sign = -1 if text[0] == "-" else 1
-    return sign * datetime.timedelta(hours=hours, minutes=minutes)
-
-
 KINDS: dict[str, tuple[Parser, str]] = {
     # kind: (parser, what it is called)
     "text": (lambda text, _base: text, "text"),
@@ -290,11 +287,13 @@ NUMERIC = {"duration", "size", "count", "mode"}  # kinds that YAML may have read
 
 
 def duration_text(seconds: float) -> str:
-    """Write a duration as a person would."""
-    for unit, factor in (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1)):
-        if seconds >= factor and seconds % factor == 0 and not (unit == "min" and seconds < 120):
-            return f"{seconds / factor:g} {unit}"
-    return f"{seconds * 1000:g} ms" if 0 < seconds < 1 else f"{seconds:g} s"
+    """Write a duration as a person would, to the millisecond."""
+    for unit, factor in (("d", 86_400), ("h", 3600), ("min", 60)):
+        if seconds > factor and seconds % factor == 0:
+            return f"{seconds / factor:.0f} {unit}"
+    if 0 < seconds < 1:
+        return f"{seconds * 1000:g} ms"
+    return f"{seconds:.3f}".rstrip("0").rstrip(".") + " s"
 
 
 def size_text(amount: int) -> str:

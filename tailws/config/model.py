@@ -31,9 +31,10 @@ def _seconds(why: str, least: float = 0, most: float = 86_400) -> Meta:
 
 PathGlob = Annotated[str, Meta(extra={"kind": "path-glob"})]
 ExcludeGlob = Annotated[str, Meta(extra={"kind": "exclude-glob"})]
+Directory = Annotated[str, Meta(extra={"kind": "path"})]
 NameGlob = Annotated[str, Meta(extra={"kind": "name-glob"})]
 Encoding = Literal["auto", "utf-8", "utf-16le", "utf-16be", "latin-1"]
-Format = Literal["auto", "plain", "json", "logfmt", "syslog", "common", "combined", "cri", "docker"]
+Format = Literal["auto", "plain", "json", "logfmt", "syslog", "access", "cri", "docker"]
 
 
 class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -104,11 +105,11 @@ class Source(Section, frozen=True):
         ),
     ] = ()
     archives: Annotated[
-        tuple[PathGlob, ...],
+        tuple[Directory, ...],
         _text(
-            "Where rotated files are kept if not beside the log (logrotate's `olddir`). "
-            "`app.log.1`, `app.log-20261122.gz` and the like in the log's own directory are found "
-            "without it.",
+            "Directories where rotated files are kept, if not beside the log (logrotate's "
+            "`olddir`). `app.log.1`, `app.log-20261122.gz` and the like in the log's own "
+            "directory are found without it.",
             "list",
         ),
     ] = ()
@@ -171,8 +172,9 @@ class Access(Section, frozen=True):
     hosts: Annotated[
         tuple[str, ...],
         _text(
-            "Further names under which the daemon is reached. Requests for other names are "
-            "refused, which stops DNS rebinding; addresses and `localhost` are always allowed.",
+            "Further names under which the daemon is reached: `logs.example.org`, or "
+            "`*.example.org`. Requests for other names are refused, which stops DNS rebinding; "
+            "addresses and `localhost` are always allowed.",
             "host",
         ),
     ] = ()
@@ -253,12 +255,15 @@ class Lines(Section, frozen=True):
     ] = 512 << 10
     first_lines: Annotated[
         int,
-        _count("Lines before the end that a subscription begins with unless it says: some pages."),
+        _count(
+            "The last lines that a subscription begins with unless it says how many: some screens."
+        ),
     ] = 200
     max_lines: Annotated[
         int,
         _count(
-            "The most lines that one `subscribe` or `history` may ask for; a page pages.",
+            "The most lines that one `subscribe` or `history` gets at once; more is asked for as "
+            "one scrolls.",
             1,
             1_000_000,
         ),
@@ -293,10 +298,10 @@ class Files(Section, frozen=True):
     watches: Annotated[
         int,
         _count(
-            "Directories watched by inotify; others are polled. The kernel's own limit is for "
-            "all programs of the user. 0: only poll.",
+            "Files and directories watched by inotify; others are polled. The kernel's own limit, "
+            "fs.inotify.max_user_watches, is shared with all programs of the user. 0: only poll.",
         ),
-    ] = 512
+    ] = 8192
     sources: Annotated[
         int,
         _count(
@@ -392,7 +397,11 @@ class Clients(Section, frozen=True):
         ),
     ] = 256 << 10
     fragments: Annotated[
-        int, _count("Frames of one message: browsers send one, empty ones cost nothing to send.", 1)
+        int,
+        _count(
+            "Frames of one message. Browsers send one; a thousand empty ones are cheap to send.",
+            1,
+        ),
     ] = 64
     commands_per_second: Annotated[
         int,
@@ -534,7 +543,7 @@ class Page(Section, frozen=True):
 
 
 class Config(Section, frozen=True):
-    """The whole file."""
+    """What stands at the left edge of the file."""
 
     listen: Annotated[
         tuple[Listen, ...],
