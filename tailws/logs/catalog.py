@@ -1,0 +1,385 @@
+"""Names to sources: what the config lists, and what its patterns match now.
+
+A path without a wildcard is a source whether or not the file exists. A pattern is a source for
+each match; matches come and go, and the directories that could bring one are watched. What looks
+like a rotated or compressed file of a log beside it is part of that log's history, not a source:
+nothing is sent twice because logrotate gave it another name.
+
+    directory hint, or a look by the clock -> rescan of the patterns -> sources come and go
+                                           -> each source looks at its own name
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from tailws import config, names
+from tailws.logs.chain import Chain, Retirement
+from tailws.logs.segment import FilePool
+from tailws.logs.siblings import live_name_of
+from tailws.logs.source import Reading, Source
+from tailws.runtime.loop import Loop, Timer
+from tailws.runtime.watch import Watch, Watched
+from tailws.text.lines import Codec
+
+log = logging.getLogger(__name__)
+
+#: Seconds that hints about a directory are gathered before it is read again: a rotation makes
+#: several, a directory that churns makes hundreds.
+GATHER = 0.02
+GATHER_MAX = 0.5
+#: Events from one directory between two looks by the clock that count as a flood.
+FLOOD = 2000
+#: Sources looked at by the clock in one turn.
+LOOKS_A_TURN = 64
+#: Directories that one pattern may walk through.
+MAX_DIRECTORIES = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A source that the config asks for."""
+
+    name: str  # wire name
+    path: str
+    source: config.Source
+    from_pattern: bool
+
+
+class Catalog:
+    """Owns the sources and the watches on directories."""
+
+    def __init__(
+        self, loop: Loop, watch: Watch, limits: config.Limits, on_change: Callable[[], None]
+    ) -> None:
+        self._loop = loop
+        self._watch = watch
+        self._limits = limits
+        self._on_change = on_change
+        self._config: tuple[config.Source, ...] = ()
+        self._sources: dict[str, Source] = {}
+        self._made_from: dict[str, config.Source] = {}
+        self._states: dict[str, tuple[str, str]] = {}
+        self._watches: dict[str, Watched | None] = {}
+        self._pool = FilePool(limits.files.open_files)
+        self._started = False
+        self._gather: Timer | None = None
+        self._gather_pause = GATHER
+        self._poll: Timer | None = None
+        self._round: Iterator[Source] = iter(())
+        self._fast: Timer | None = None
+        self._change_told = False
+        self._too_many = False
+        self.on_new: Callable[[Source], None] | None = None
+        self.on_gone: Callable[[Source], None] | None = None
+
+    # -- names
+
+    def find(self, name: str) -> Source | None:
+        return self._sources.get(name)
+
+    def __iter__(self) -> Iterator[Source]:
+        return iter(self._sources.values())
+
+    def __len__(self) -> int:
+        return len(self._sources)
+
+    @property
+    def open_files(self) -> int:
+        return len(self._pool)
+
+    # -- the config
+
+    def apply(self, sources: tuple[config.Source, ...], limits: config.Limits) -> None:
+        """Follow what this config lists; sources whose part has not changed go on untouched."""
+        if limits != self._limits:
+            self._limits = limits
+            self._pool.limit = limits.files.open_files
+            reading, retirement = _reading(limits), _retirement(limits)
+            for source in self._sources.values():
+                source.reading = reading
+                source.chain.retirement = retirement
+        self._config = sources
+        self._rescan()
+        self._started = True
+        self._schedule_polls()
+
+    def close(self) -> None:
+        """Release all sources, watches and timers."""
+        for timer in (self._gather, self._poll, self._fast):
+            if timer is not None:
+                timer.cancel()
+        for watched in self._watches.values():
+            if watched is not None:
+                watched.close()
+        self._watches.clear()
+        for source in self._sources.values():
+            source.close()
+
+    # -- hints
+
+    def _hint(self) -> None:
+        """Something changed in a directory: look soon, once for all hints that come together."""
+        if self._gather is None:
+            self._gather = self._loop.call_later(self._gather_pause, self._gathered)
+
+    def _gathered(self) -> None:
+        self._gather = None
+        busy = any(w.events > FLOOD // 100 for w in self._watches.values() if w is not None)
+        self._gather_pause = min(GATHER_MAX, self._gather_pause * 2) if busy else GATHER
+        self._rescan()
+        for source in list(self._sources.values()):
+            self._look(source)
+
+    def _schedule_polls(self) -> None:
+        files = self._limits.files
+        if self._poll is None:
+            self._poll = self._loop.call_later(files.poll, self._poll_all)
+        if self._fast is None:
+            self._fast = self._loop.call_later(files.poll_fast, self._poll_unwatched)
+
+    def _poll_all(self) -> None:
+        """Look at everything, a few sources a turn, whatever the hints say."""
+        self._poll = None
+        self._rescan()
+        self._round = iter(list(self._sources.values()))
+        for watched in self._watches.values():
+            if watched is not None:
+                watched.events = 0
+        self._poll_some()
+
+    def _poll_some(self) -> None:
+        for _ in range(LOOKS_A_TURN):
+            source = next(self._round, None)
+            if source is None:
+                self._poll = self._loop.call_later(self._limits.files.poll, self._poll_all)
+                return
+            self._look(source)
+        self._loop.defer(self._poll_some)
+
+    def _poll_unwatched(self) -> None:
+        """Look more often at what the kernel does not watch for us."""
+        for directory, watched in list(self._watches.items()):
+            if watched is None and os.path.isdir(directory):
+                self._rescan()
+                break
+        for source in list(self._sources.values()):
+            if source.users and not (source.watched and self._is_watched(source)):
+                self._look(source)
+        self._fast = self._loop.call_later(self._limits.files.poll_fast, self._poll_unwatched)
+
+    def _is_watched(self, source: Source) -> bool:
+        watched = self._watches.get(os.path.dirname(source.path))
+        return watched is not None and watched.alive and not os.path.islink(source.path)
+
+    def _look(self, source: Source) -> None:
+        source.look()
+        state = (source.state, source.reason)
+        if self._states.get(source.name) != state:
+            self._states[source.name] = state
+            self._tell()
+
+    def _tell(self) -> None:
+        """Say that the list changed, once for all changes of this turn."""
+        if not self._change_told and self._started:
+            self._change_told = True
+            self._loop.defer(self._tell_now)
+
+    def _tell_now(self) -> None:
+        self._change_told = False
+        self._on_change()
+
+    # -- patterns
+
+    def _rescan(self) -> None:
+        """Compare what the config's paths match now with the sources that there are."""
+        directories: set[str] = set()
+        wanted: dict[str, Match] = {}
+        for match in self._matches(directories):
+            wanted.setdefault(match.name, match)
+        for name, source in list(self._sources.items()):
+            match_ = wanted.get(name)
+            if match_ is not None and self._made_from[name] == match_.source:
+                continue
+            if match_ is None and source.users and self._made_from[name] in self._config:
+                continue  # a match that is gone, but whose lines are still being read
+            self._remove(name)
+        for name, match_ in wanted.items():
+            if name not in self._sources:
+                self._add(match_)
+        self._watch_directories(directories)
+
+    def _add(self, match: Match) -> None:
+        settings = match.source
+        chain = Chain(
+            match.path,
+            Codec(settings.encoding),
+            self._loop.clock,
+            _retirement(self._limits),
+            tuple(os.path.dirname(pattern) for pattern in settings.archives),
+            self._pool,
+        )
+        source = Source(
+            match.name,
+            chain,
+            self._loop,
+            self._watch,
+            _reading(self._limits),
+            from_start=self._started and match.from_pattern,
+        )
+        source.on_trouble = self._troubled
+        self._sources[match.name] = source
+        self._made_from[match.name] = settings
+        chain.see()
+        self._states[match.name] = (source.state, source.reason)
+        self._tell()
+        if self._started and self.on_new is not None:
+            self.on_new(source)
+
+    def _troubled(self, source: Source) -> None:
+        self._states[source.name] = (source.state, source.reason)
+        self._tell()
+
+    def _remove(self, name: str) -> None:
+        source = self._sources.pop(name)
+        del self._made_from[name]
+        self._states.pop(name, None)
+        if self.on_gone is not None:
+            self.on_gone(source)  # whoever reads it gives it back
+        source.close()
+        self._tell()
+
+    def _matches(self, directories: set[str]) -> Iterable[Match]:
+        """What there is to follow; fills in the directories where more could come."""
+        room = self._limits.files.sources
+        for source in self._config:
+            single = len(source.path) == 1
+            for pattern in source.path:
+                path = names.literal(pattern)
+                if path is not None:
+                    directories.add(os.path.dirname(path))
+                    directories.add(os.path.dirname(os.path.realpath(path)))
+                    tail = "" if single else "/" + os.path.basename(path)
+                    yield Match(names.wire_name(source.name + tail), path, source, False)
+                    continue
+                for found, relative in self._walk(pattern, source, directories):
+                    room -= 1
+                    if room < 0:
+                        self._say_too_many(pattern)
+                        return
+                    name = names.wire_name(f"{source.name}/{relative}")
+                    yield Match(name, found, source, True)
+
+    def _say_too_many(self, pattern: str) -> None:
+        if not self._too_many:
+            self._too_many = True
+            log.warning(
+                "%s: more files match than limits.files.sources (%d) allows; the rest is not "
+                "followed",
+                pattern,
+                self._limits.files.sources,
+            )
+
+    def _walk(
+        self, pattern: str, source: config.Source, directories: set[str]
+    ) -> Iterator[tuple[str, str]]:
+        """Paths that match, with their name relative to the pattern's fixed part, sorted."""
+        fixed, rest = names.split(pattern)
+        excluded = [names.path_glob(glob) for glob in source.exclude]
+        for directory, files in walk(fixed, rest.split("/"), directories):
+            here = set(files)
+            for file in files:
+                path = os.path.join(directory, file)
+                if any(
+                    glob.fullmatch(path) or glob.fullmatch(file) for glob in excluded
+                ) or _is_rotated(directory, file, here):
+                    continue
+                yield path, os.path.relpath(path, fixed)
+
+    def _watch_directories(self, directories: set[str]) -> None:
+        for directory in list(self._watches):
+            if directory not in directories:
+                watched = self._watches.pop(directory)
+                if watched is not None:
+                    watched.close()
+        for directory in directories:
+            watched = self._watches.get(directory)
+            if watched is not None and watched.alive:
+                if watched.events > FLOOD:
+                    watched.close()  # looked at by the clock until the next round
+                    self._watches[directory] = None
+                continue
+            if watched is not None:
+                watched.close()
+            made = self._watch.directory(directory, self._hint)
+            if made is not None and watched is not made and directory in self._watches:
+                self._hint()  # what came before the watch was there
+            self._watches[directory] = made
+
+
+def walk(directory: str, parts: list[str], seen: set[str]) -> Iterator[tuple[str, list[str]]]:
+    """Directories below `directory` with the names in them that match the pattern `parts`.
+
+    All directories that could bring a match, the missing ones' nearest parents included, are added
+    to `seen`. Symbolic links to directories are followed where a component names them, not by `**`.
+    """
+    if len(seen) >= MAX_DIRECTORIES:
+        return
+    part, rest = parts[0], parts[1:]
+    files: list[str] = []
+    folders: list[str] = []
+    try:
+        with os.scandir(directory) as entries:
+            seen.add(directory)
+            for entry in entries:
+                if part == "**":
+                    if not entry.name.startswith(".") and entry.is_dir(follow_symlinks=False):
+                        folders.append(entry.name)
+                    elif not rest and not entry.name.startswith("."):
+                        files.append(entry.name)
+                elif names.path_glob(part).fullmatch(entry.name):
+                    (folders if rest else files).append(entry.name)
+    except OSError:
+        parent = directory
+        while not os.path.isdir(parent):
+            parent = os.path.dirname(parent) or "/"
+        seen.add(parent)
+        return
+    if part == "**":
+        if rest:
+            yield from walk(directory, rest, seen)
+        for folder in sorted(folders):
+            yield from walk(os.path.join(directory, folder), parts, seen)
+    elif rest:
+        for folder in sorted(folders):
+            below = os.path.join(directory, folder)
+            if os.path.isdir(below):
+                yield from walk(below, rest, seen)
+    if files:
+        yield directory, sorted(files)
+
+
+def _is_rotated(directory: str, file: str, others: set[str]) -> bool:
+    """Whether a match is a rotated or compressed file of a log beside it."""
+    return any(
+        base in others or os.path.lexists(os.path.join(directory, base))
+        for base in live_name_of(file)
+    )
+
+
+def _reading(limits: config.Limits) -> Reading:
+    lines = limits.lines
+    return Reading(
+        lines.block_bytes,
+        lines.line_bytes,
+        lines.window,
+        lines.window_blocks,
+        lines.window_bytes,
+    )
+
+
+def _retirement(limits: config.Limits) -> Retirement:
+    return Retirement(limits.files.retire_quiet)

@@ -1,0 +1,498 @@
+"""The chain of segments behind one name: what happened to the file, and what follows what.
+
+The name is looked at (`look`) whenever something hints at a change, and once in a while whatever
+the hints say. Then one of these has happened:
+
+    the same file, longer          nothing to do here: readers read on
+    the same file, cut or refilled `overwritten`: a new segment begins; the rest of the old bytes
+                                   is looked for in a copy that the rotation made of them
+    no file                        the old one has lost its name; it is read on, for its writer may
+                                   not have noticed yet
+    another file                   the old one has lost its name; files that came and went between
+                                   two looks are found among the rotated siblings and go between
+    another file, the same text    an editor's save: goes on behind the common part
+
+A segment that has lost its name is final when nobody can write to it any more (`retire`), and
+only then do readers cross over: old lines come before new ones.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import stat
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from weakref import WeakValueDictionary
+
+from tailws.logs.archive import Archive
+from tailws.logs.identity import Cursor, Identity, identify_path
+from tailws.logs.segment import FilePool, Link, Place, Segment
+from tailws.logs.siblings import Sibling, scan
+from tailws.text.lines import Codec
+
+log = logging.getLogger(__name__)
+
+#: Bytes compared to tell an editor's save from a new file. Larger files are taken for new ones.
+SAME_TEXT_MAX = 16 * 1024 * 1024
+#: Below this many bytes, equal text proves nothing: logs begin with the same banner.
+SAME_TEXT_MIN = 1024
+MISSING = "there is no such file (yet)"
+#: A file that grew this recently (seconds) before it was truncated may have had lines that were
+#: written after the last look: the gap is announced even when no missing byte is known.
+RECENT = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Retirement:
+    """When a segment that has lost its name is final."""
+
+    quiet: float = 10.0  # seconds without growth, where the kernel does not say that none writes
+
+
+class Chain:
+    """Owns the segments of one log, oldest first; the last one has (or had) the name."""
+
+    def __init__(
+        self,
+        path: str,
+        codec: Codec,
+        clock: Callable[[], float],
+        retirement: Retirement | None = None,
+        folders: tuple[str, ...] = (),
+        pool: FilePool | None = None,
+    ) -> None:
+        self.path = path
+        self.codec = codec
+        self.folders = folders
+        self.segments: list[Segment] = []
+        self.state = "missing"  # live | missing | unreadable | not-a-file
+        self.reason = ""  # a sentence for people when the state is not live
+        self._pool = pool
+        self._clock = clock
+        self.retirement = retirement or Retirement()
+        self._seen: tuple[int, int, int, int] | None = None  # dev, ino, size, mtime at the name
+        self._changed_at: dict[Segment, tuple[int, int, float]] = {}  # size, mtime ns, clock
+        self._history: WeakValueDictionary[Identity, Segment] = WeakValueDictionary()
+
+    @property
+    def newest(self) -> Segment | None:
+        return self.segments[-1] if self.segments else None
+
+    def close(self) -> None:
+        """Release all that no reader holds."""
+        segments, self.segments = self.segments, []
+        for segment in segments:
+            self.release(segment)
+        self._changed_at.clear()
+        self._seen = None
+
+    # -- who holds what
+
+    @staticmethod
+    def hold(segment: Segment) -> None:
+        segment.users += 1
+
+    def release(self, segment: Segment) -> None:
+        """One user less; the last one closes the descriptor."""
+        segment.users -= 1
+        if segment.users <= 0:
+            self._changed_at.pop(segment, None)
+            segment.close()
+
+    def drop_first(self) -> None:
+        """The live end has left the first segment."""
+        self.release(self.segments.pop(0))
+
+    def _append(self, segment: Segment) -> None:
+        self.hold(segment)
+        self.segments.append(segment)
+
+    # -- looking at the name
+
+    def see(self) -> None:
+        """Only the state: what the name shows, without opening it. For a log nobody reads."""
+        try:
+            st = os.stat(self.path)
+        except (FileNotFoundError, NotADirectoryError):
+            self.state, self.reason = "missing", MISSING
+        except OSError as error:
+            self.state, self.reason = "unreadable", error.strerror or str(error)
+        else:
+            if not stat.S_ISREG(st.st_mode):
+                self.state, self.reason = "not-a-file", _kind(st.st_mode)
+            elif not os.access(self.path, os.R_OK):
+                self.state, self.reason = "unreadable", os.strerror(errno.EACCES)
+            else:
+                self.state, self.reason = "live", ""
+
+    def look(self) -> bool:
+        """See what the name shows now. True: something changed, readers should try again."""
+        try:
+            st = os.stat(self.path)
+        except (FileNotFoundError, NotADirectoryError):
+            return self._no_file("missing", MISSING)
+        except OSError as error:
+            return self._no_file("unreadable", error.strerror or str(error))
+        seen = (st.st_dev, st.st_ino, st.st_size, st.st_mtime_ns)
+        newest = self.newest
+        if seen == self._seen and self.state == "live":
+            return False
+        if newest is not None and newest.identity.key == seen[:2] and self._same_file(newest):
+            self._seen = seen
+            self._is_back(newest)
+            return True
+        if not stat.S_ISREG(st.st_mode):
+            return self._no_file("not-a-file", _kind(st.st_mode))
+        try:
+            segment = Segment.open(self.path, self.codec)
+        except FileNotFoundError:
+            return self._no_file("missing", MISSING)
+        except OSError as error:
+            return self._no_file("unreadable", error.strerror or str(error))
+        self._adopt(segment)
+        self._seen = (*segment.identity.key, segment.size, st.st_mtime_ns)
+        self.state, self.reason = "live", ""
+        self._follow_on(segment)
+        return True
+
+    def _same_file(self, newest: Segment) -> bool:
+        """Equal device and inode mean the same file only while it is held open."""
+        return newest.fd >= 0 or identify_path(self.path) == newest.identity
+
+    def _no_file(self, state: str, reason: str) -> bool:
+        changed = state != self.state
+        self.state, self.reason = state, reason
+        self._seen = None
+        if self.newest is not None and not self.newest.lost:
+            self.newest.lost = True
+            self.newest.path = _path_of(self.newest)
+            changed = True
+        return changed
+
+    def _is_back(self, newest: Segment) -> None:
+        self.state, self.reason = "live", ""
+        if newest.lost:
+            newest.lost = False
+            newest.path = self.path
+            if newest.link is None:
+                newest.final = None
+
+    def _follow_on(self, new: Segment) -> None:
+        """`new` has the name now."""
+        old = self.newest
+        if old is None:
+            self._append(new)
+            return
+        old.lost = True
+        old.path = _path_of(old)
+        back = next((s for s in self.segments if s.identity == new.identity), None)
+        if back is not None:  # renamed back over the file that came after it
+            new.start = back.final if back.final is not None else back.fstat().st_size
+            back.final = new.start
+        elif (same := self._same_text(old, new)) is not None:
+            old.final = new.start = same
+            old.link = Link(new, "replaced")
+            self._append(new)
+            return
+        missing = False
+        between: list[Segment] = []
+        if back is None:
+            between, missing = self._between(old, new)
+        for segment in (*between, new):
+            last = self.segments[-1]
+            last.link = Link(segment, "rotated", "rotated" if missing else None)
+            missing = False
+            self._append(segment)
+
+    @staticmethod
+    def _same_text(old: Segment, new: Segment) -> int | None:
+        """Where to go on in `new` when it begins with all of `old`: an editor saved the file."""
+        try:
+            size = old.fstat().st_size
+            if not SAME_TEXT_MIN <= size <= min(new.size, SAME_TEXT_MAX):
+                return None
+            last = 0
+            for at in range(0, size, 1 << 20):
+                length = min(1 << 20, size - at)
+                text = os.pread(old.reopen(), length, at)
+                if len(text) < length or text != os.pread(new.reopen(), length, at):
+                    return None
+                end = old.codec.end_of_lines(text)
+                last = at + end if end else last
+            return last
+        except OSError:
+            return None
+
+    # -- what came and went between two looks
+
+    def _between(self, old: Segment, new: Segment) -> tuple[list[Segment], bool]:
+        """Segments after `old` and before `new`, and whether one of them may be missing."""
+        siblings = scan(self.path, self.folders)
+        at = self._index(siblings, old)
+        newer = siblings[at + 1 :] if at is not None else siblings
+        known = {segment.identity.key for segment in self.segments} | {new.identity.key}
+        found: list[Segment] = []
+        for sibling in newer:
+            if sibling.identity.key in known:
+                continue
+            if at is None and not _after(sibling, old):
+                continue
+            if not sibling.packed and _born_after(sibling.identity, new.identity):
+                continue  # a copy that the rotation has just made
+            segment = self.open(sibling)
+            if segment is None:
+                continue
+            if self._is_copy(segment, old) or self._is_copy(segment, new):
+                segment.close()
+                continue
+            found.append(segment)
+        try:
+            gone = old.fstat().st_nlink == 0
+        except OSError:
+            gone = True
+        return found, at is None and gone and bool(found)
+
+    def open(self, sibling: Sibling) -> Segment | None:
+        """A rotated file as a segment, the same one for all who ask; None: it cannot be read."""
+        for segment in self.segments:
+            if segment.identity == sibling.identity and segment.lost:
+                return segment
+        known = self._history.get(sibling.identity)
+        try:
+            if known is None:
+                segment = sibling.open(self.codec)
+                segment.lost = True
+                self._adopt(segment)
+                self._history[sibling.identity] = segment
+            else:
+                segment = known
+                segment.path = sibling.path
+                segment.reopen()
+        except OSError as error:
+            log.warning("%s: cannot be read: %s", sibling.path, error.strerror)
+            return None
+        return segment
+
+    def _adopt(self, segment: Segment) -> None:
+        segment.pool = self._pool
+        if self._pool is not None:
+            self._pool.opened(segment)
+
+    def _index(self, siblings: list[Sibling], segment: Segment) -> int | None:
+        """Which of the siblings is `segment`: by identity, or a compressed form of it by proof."""
+        for index, sibling in enumerate(siblings):
+            if sibling.identity == segment.identity:
+                return index
+        for index, sibling in enumerate(siblings):
+            if not sibling.packed:
+                continue
+            archive = self.open(sibling)
+            if archive is not None:
+                same = self._is_copy(archive, segment)
+                if archive.users == 0:
+                    archive.close()
+                if same:
+                    return index
+        return None
+
+    @staticmethod
+    def _is_copy(segment: Segment, of: Segment) -> bool:
+        """Whether `segment` begins with the same bytes as `of`, more of them than a banner."""
+        length = min(len(segment.head), len(of.head))
+        return (
+            length > 0
+            and segment.head[:length] == of.head[:length]
+            and (length >= SAME_TEXT_MIN or length == len(of.head))
+        )
+
+    # -- changed in place
+
+    def overwritten(self, place: Place, known: Iterable[Place]) -> None:
+        """The bytes before `place` have changed: end its segment there and begin a new one.
+
+        `known` are places in the same segment, latest first: where the bytes before one of them
+        are as they were, the file is unchanged up to there. Raises OSError.
+        """
+        segment = place.segment
+        had = segment.size
+        size = segment.fstat().st_size
+        unread = max(0, had - place.offset)
+        segment.final = place.offset
+        if segment is not self.newest or segment.lost:
+            # It has lost its name: what is in it now is no log (shred(1), logrotate's `shred`).
+            if unread and segment.link is not None:
+                segment.link.reason, segment.link.lost = "truncated", unread
+            return
+        fresh = Segment(self.path, os.dup(segment.reopen()), segment.identity, self.codec)
+        os.set_inheritable(fresh.fd, False)
+        self._adopt(fresh)
+        fresh.start = self._kept(segment, place, size, known)
+        fresh.fstat()
+        fresh.remember_head()
+        segment.lost = True
+        recent = self._clock() - self._changed_at.get(segment, (0, 0, 0.0))[2] < RECENT
+        copy = self._copy_of(place)
+        if copy is not None:
+            copy.start = place.offset
+            copy.final = copy.size if not isinstance(copy, Archive) else None
+            segment.link = Link(copy, None)
+            self._append(copy)
+            short = max(0, had - copy.size) if not isinstance(copy, Archive) else 0
+            reason = "truncated" if short or recent else None
+            copy.link = Link(fresh, "truncated", reason, short or None)
+        else:
+            reason = "truncated" if unread or recent else None
+            segment.link = Link(fresh, "truncated", reason, unread or None)
+        self._append(fresh)
+
+    def _kept(self, segment: Segment, place: Place, size: int, known: Iterable[Place]) -> int:
+        """Up to which line the file is what it was; 0 when it was written anew."""
+        if size == 0:
+            return 0
+        for earlier in known:
+            if 0 < earlier.offset <= size and _agrees(segment, earlier):
+                return earlier.offset
+        head = os.pread(segment.reopen(), len(segment.head), 0)
+        if size >= place.offset or not head or not segment.head.startswith(head):
+            return 0
+        back = os.pread(segment.reopen(), min(size, SAME_TEXT_MAX), max(0, size - SAME_TEXT_MAX))
+        return max(0, size - SAME_TEXT_MAX) + self.codec.end_of_lines(back)
+
+    def _copy_of(self, place: Place) -> Segment | None:
+        """A sibling that holds the bytes at `place`: what copytruncate copied them to."""
+        cursor = Cursor.parse(place.cursor)
+        if cursor is None or place.offset == 0:
+            return None
+        for sibling in reversed(scan(self.path, self.folders)):
+            if sibling.identity.key == place.segment.identity.key:
+                continue
+            if not sibling.packed and sibling.size < place.offset:
+                continue
+            copy = self.open(sibling)
+            if copy is None:
+                continue
+            if copy.users == 0 and copy.proves(cursor):
+                return copy
+            if copy.users == 0:
+                copy.close()
+        return None
+
+    def copy_for(self, place: Place) -> Place | None:
+        """The same place in a copy, for a reader whose bytes were cut away. Raises OSError."""
+        segment = place.segment
+        copy = segment.link.next if segment.link is not None else None
+        cursor = Cursor.parse(place.cursor)
+        if copy is None or cursor is None or place.offset == 0:
+            return None
+        if copy.start and copy.identity.key != segment.identity.key and copy.proves(cursor):
+            return Place(copy, place.offset, place.anchor)
+        other = self._copy_of(place)
+        if other is None:
+            return None
+        other.link = segment.link
+        return Place(other, place.offset, place.anchor)
+
+    # -- final
+
+    def retire(self, segment: Segment) -> bool:
+        """Whether `segment`, read to its end, is final. Raises OSError."""
+        if segment.final is not None:
+            return True
+        if not segment.lost:
+            return False
+        idle = not segment.is_written()  # asked before the size: what comes later is no write
+        st = segment.fstat()
+        now = self._clock()
+        size, mtime, since = self._changed_at.get(segment, (-1, -1, now))
+        if (size, mtime) != (st.st_size, st.st_mtime_ns):
+            since = now if size >= 0 else now - _age(st)
+            self._changed_at[segment] = (st.st_size, st.st_mtime_ns, since)
+        if idle or now - since >= self.retirement.quiet:
+            segment.final = st.st_size
+            return True
+        return False
+
+    def grew(self, segment: Segment) -> None:
+        """A block of it was read."""
+        self._changed_at[segment] = (segment.size, 0, self._clock())
+
+    # -- history
+
+    def before(self, segment: Segment) -> list[Sibling]:
+        """The rotated files older than `segment`, oldest first. Raises nothing."""
+        siblings = scan(self.path, self.folders)
+        heads = [s for s in self.segments if s.head]
+        at = self._index(siblings, segment)
+        older = siblings[:at] if at is not None else siblings
+        known = {s.identity.key for s in self.segments}
+        keep = []
+        for sibling in older:
+            if sibling.identity.key in known or sibling.identity.key == segment.identity.key:
+                continue
+            candidate = self.open(sibling)
+            if candidate is None:
+                continue
+            if not any(self._is_copy(candidate, other) for other in heads):
+                keep.append(sibling)
+            if candidate.users == 0:
+                candidate.close()
+        return keep
+
+    def resume(self, first: Segment, following: list[Sibling], reason: str | None = None) -> None:
+        """Link `first`, a segment from before the chain, by `following` to the chain's start."""
+        last = first
+        known = {segment.identity.key for segment in self.segments}
+        for sibling in following:
+            if sibling.identity.key in known:
+                break
+            segment = self.open(sibling)
+            if segment is None:
+                reason = "unreadable"
+                continue
+            if last.link is None or last.link.next is not segment:
+                last.link = Link(segment, "rotated", reason)
+            if segment.users == 0:
+                segment.close()  # opened again by the reader that gets there
+            reason = None
+            last = segment
+        if self.segments and last is not self.segments[0]:
+            last.link = Link(self.segments[0], "rotated", reason)
+
+
+def _after(sibling: Sibling, old: Segment) -> bool:
+    """Whether a sibling was begun after `old`, as far as times tell."""
+    if not sibling.packed and sibling.identity.birth and old.identity.birth:
+        return sibling.identity.birth > old.identity.birth
+    return sibling.written * 1000 > old.birth
+
+
+def _born_after(one: Identity, other: Identity) -> bool:
+    return bool(one.birth and other.birth and one.birth > other.birth)
+
+
+def _agrees(segment: Segment, place: Place) -> bool:
+    count = len(place.anchor)
+    return os.pread(segment.reopen(), count, place.offset - count) == place.anchor
+
+
+def _age(st: os.stat_result) -> float:
+    """Seconds since the last write, by the wall clock that the file system uses."""
+    import time
+
+    return max(0.0, time.time() - st.st_mtime)
+
+
+def _path_of(segment: Segment) -> str:
+    """Where an open file is now, for people and for history; proc(5)."""
+    try:
+        return os.readlink(f"/proc/self/fd/{segment.fd}")
+    except OSError:
+        return segment.path
+
+
+def _kind(mode: int) -> str:
+    kinds = {stat.S_ISDIR: "a directory", stat.S_ISFIFO: "a FIFO", stat.S_ISSOCK: "a socket"}
+    what = next((name for test, name in kinds.items() if test(mode)), "a device")
+    return f"it is {what}, not a file"

@@ -1,0 +1,290 @@
+"""From what a client asks for to a place: a cursor proved against the bytes, the last N lines.
+
+These are generators for `runtime.steps`: they yield between reads, so that neither a large file
+nor an archive that has to be unpacked holds up the loop.
+
+A cursor is looked for where it most likely is, and believed nowhere without proof:
+
+    1. the segments that are open         (the file lives on; somebody reads it)
+    2. files of that inode and birth      (rotated while nobody looked; any name)
+    3. rotated siblings, packed or not    (compressed, copied, restored to another disk)
+
+If it is nowhere the client is told by a gap, and goes on with the oldest file that is younger
+than the one it has read, so that nothing that still exists is left out.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator
+from typing import NamedTuple
+
+from tailws.logs.archive import Archive
+from tailws.logs.chain import Chain
+from tailws.logs.identity import ANCHOR, Cursor, birth_ms, file_number, find_inode, identify_path
+from tailws.logs.segment import COLD, Place, Segment
+from tailws.logs.siblings import Sibling, scan
+from tailws.logs.source import COLD_DELAY, Gap, live_end
+
+#: Bytes looked at in one step backwards.
+STEP_BACK = 256 * 1024
+#: With a filter, how far back the first lines are looked for before fewer have to do.
+FILTERED_BACK = 64 << 20
+
+Steps = Generator[float | None, None, "Located"]
+
+
+class Located(NamedTuple):
+    """Where a subscription begins, and what has to be said first. No place: wait for a file."""
+
+    place: Place | None
+    gap: Gap | None = None
+
+
+class BadCursor(Exception):
+    """Not a cursor that this daemon can have made."""
+
+
+def from_start(chain: Chain) -> Steps:
+    """The beginning of the live file."""
+    yield from ()
+    if not chain.segments:
+        return Located(None)
+    first = chain.segments[-1]
+    return Located(first.place(first.start))
+
+
+def last_lines(chain: Chain, count: int) -> Steps:
+    """Before the last `count` lines of the live file."""
+    if not chain.segments:
+        return Located(None)
+    segment = chain.segments[-1]
+    end = live_end(segment)
+    start, _ = yield from lines_before(segment, end, count)
+    return Located(segment.place(start))
+
+
+def lines_before(
+    segment: Segment, offset: int, count: int
+) -> Generator[float | None, None, tuple[int, int]]:
+    """Where the `count`-th line before `offset` begins, and how many there were (fewer at the
+    start of the segment)."""
+    codec = segment.codec
+    found = 0
+    at = offset - len(codec.newline) if offset > segment.start else offset  # the last line's own
+    if count <= 0 or at <= segment.start:
+        return (offset, 0) if count <= 0 or offset <= segment.start else (segment.start, 1)
+    while at > segment.start:
+        start = max(segment.start, at - STEP_BACK)
+        start -= start % len(codec.newline)
+        data = segment.read(start, at - start)
+        while data is COLD:
+            yield COLD_DELAY if not isinstance(segment, Archive) else None
+            data = segment.read(start, at - start)
+        assert isinstance(data, bytes)
+        if not data.strip(b"\0"):
+            at = _before_hole(segment, start)
+            yield None
+            continue
+        here = codec.count(data)
+        if found + here < count:
+            found += here
+        else:
+            end = len(data)
+            while found < count:
+                end = codec.end_of_lines(data[:end]) - len(codec.newline)
+                found += 1
+            return start + end + len(codec.newline), count
+        at = start
+        yield None
+    return segment.start, found + 1
+
+
+def _before_hole(segment: Segment, at: int) -> int:
+    """The end of the data before a hole that reaches up to `at` (lseek(2), SEEK_HOLE)."""
+    if isinstance(segment, Archive):
+        return at
+    end = segment.start
+    position = segment.start
+    try:
+        for _ in range(1000):
+            data = os.lseek(segment.reopen(), position, os.SEEK_DATA)
+            if data >= at:
+                return end
+            position = os.lseek(segment.reopen(), data, os.SEEK_HOLE)
+            end = min(position, at)
+            if position >= at:
+                return at
+    except OSError:
+        return end
+    return at
+
+
+def at_cursor(chain: Chain, text: str) -> Steps:
+    """The place that a cursor names, by proof; else a gap and where to go on.
+
+    Raises BadCursor, OSError.
+    """
+    cursor = Cursor.parse(text)
+    if cursor is None:
+        raise BadCursor
+    for segment in reversed(chain.segments):
+        if segment.number == cursor.file and segment.birth == cursor.birth:
+            place = _proved(segment, cursor)
+            if place is not None:
+                return Located(place)
+    yield None
+    siblings = scan(chain.path, chain.folders)
+    place = _by_inode(chain, cursor, siblings)
+    if place is not None:
+        return Located(place)
+    yield None
+    place = yield from _by_content(chain, cursor, siblings)
+    if place is not None:
+        return Located(place)
+    return _not_found(chain, cursor, siblings)
+
+
+def _proved(segment: Segment, cursor: Cursor) -> Place | None:
+    """The place in `segment`, if the bytes agree."""
+    if not segment.proves(cursor) or cursor.offset < segment.start:
+        return None
+    if segment.final is not None and cursor.offset > segment.final:
+        return None
+    if cursor.offset == 0 and not segment.start and _copied_since(segment, cursor):
+        return None
+    return segment.place(cursor.offset)
+
+
+def _copied_since(segment: Segment, cursor: Cursor) -> bool:
+    """Whether the file was copied and truncated since the cursor at its start was given out."""
+    if segment.lost or not segment.birth:
+        return False
+    return any(
+        sibling.identity.birth > max(segment.identity.birth, cursor.tail * 1_000_000_000)
+        and sibling.written >= cursor.tail
+        for sibling in scan(segment.path)
+        if not sibling.packed
+    )
+
+
+def _by_inode(chain: Chain, cursor: Cursor, siblings: list[Sibling]) -> Place | None:
+    """In a rotated file of the cursor's inode and birth time, whatever its name is now."""
+    index = next(
+        (
+            i
+            for i, sibling in enumerate(siblings)
+            if file_number(sibling.identity) == cursor.file
+            and birth_ms(sibling.identity) == cursor.birth
+        ),
+        None,
+    )
+    if index is not None:
+        return _in_sibling(chain, cursor, siblings, index)
+    known = {segment.identity for segment in chain.segments}
+    for path in find_inode(chain.path, cursor.file):
+        try:
+            identity = identify_path(path)
+            if identity in known or birth_ms(identity) != cursor.birth:
+                continue
+            st = os.stat(path)
+        except OSError:
+            continue
+        renamed = Sibling(path, identity, st.st_size, st.st_mtime, "", packed=False)
+        segment = chain.open(renamed)
+        if segment is not None and segment.proves(cursor):
+            younger = [s for s in siblings if s.identity.birth > identity.birth]
+            chain.resume(segment, younger)
+            return segment.place(cursor.offset)
+    return None
+
+
+def _in_sibling(chain: Chain, cursor: Cursor, siblings: list[Sibling], index: int) -> Place | None:
+    segment = chain.open(siblings[index])
+    if segment is None:
+        return None
+    if not segment.proves(cursor):
+        if segment.users == 0:
+            segment.close()
+        return None
+    chain.resume(segment, siblings[index + 1 :])
+    return segment.place(cursor.offset)
+
+
+def _by_content(
+    chain: Chain, cursor: Cursor, siblings: list[Sibling]
+) -> Generator[float | None, None, Place | None]:
+    """In any sibling, or the live file, whose bytes agree: compressed, copied, restored."""
+    if cursor.offset == 0:
+        return (yield from _copied_whole(chain, cursor, siblings))
+    for index in reversed(range(len(siblings))):
+        sibling = siblings[index]
+        if not sibling.packed and sibling.size < cursor.offset:
+            continue
+        segment = chain.open(sibling)
+        if segment is None:
+            continue
+        if isinstance(segment, Archive):
+            yield from _unpack_to(segment, cursor.offset)
+        if segment.proves(cursor):
+            chain.resume(segment, siblings[index + 1 :])
+            return segment.place(cursor.offset)
+        if segment.users == 0:
+            segment.close()
+        yield None
+    newest = chain.newest
+    if newest is not None and newest.fstat().st_size >= cursor.offset and newest.proves(cursor):
+        return newest.place(cursor.offset)
+    return None
+
+
+def _copied_whole(
+    chain: Chain, cursor: Cursor, siblings: list[Sibling]
+) -> Generator[float | None, None, Place | None]:
+    """For a cursor at the start of a file that was copied and truncated since: the first copy."""
+    yield None
+    newest = chain.newest
+    if newest is None or newest.number != cursor.file or newest.birth != cursor.birth:
+        return None
+    for index, sibling in enumerate(siblings):
+        made = sibling.identity.birth / 1e9 if not sibling.packed else sibling.written
+        if made >= cursor.tail:
+            segment = chain.open(sibling)
+            if segment is not None:
+                chain.resume(segment, siblings[index + 1 :])
+                return segment.place(0)
+    return None
+
+
+def _unpack_to(archive: Archive, offset: int) -> Generator[float | None, None, None]:
+    """Unpack up to `offset`, step by step."""
+    start = max(0, offset - ANCHOR)
+    while archive.read(start, offset - start) is COLD:
+        yield None
+
+
+def _not_found(chain: Chain, cursor: Cursor, siblings: list[Sibling]) -> Located:
+    """The bytes before the cursor are nowhere: a gap, then all that is younger than its file."""
+    newest = chain.newest
+    if newest is None:
+        return Located(None, Gap(None, "gone"))
+    younger = [
+        index
+        for index, sibling in enumerate(siblings)
+        if _made_at(sibling) > cursor.birth and not sibling.packed
+    ]
+    if cursor.birth and younger:
+        index = younger[0]
+        segment = chain.open(siblings[index])
+        if segment is not None:
+            chain.resume(segment, siblings[index + 1 :])
+            return Located(segment.place(0), Gap(None, "gone"))
+    same_file = newest.number == cursor.file and newest.birth == cursor.birth
+    if same_file or (cursor.birth and newest.birth > cursor.birth):
+        reason = "truncated" if same_file else "gone"
+        return Located(newest.place(newest.start), Gap(None, reason))
+    return Located(newest.place(live_end(newest)), Gap(None, "unknown-cursor"))
+
+
+def _made_at(sibling: Sibling) -> int:
+    return birth_ms(sibling.identity)

@@ -1,0 +1,569 @@
+"""One file of a log, opened: read at an offset, without blocking, with proof that it is the place.
+
+A log is a chain of segments: yesterday's `app.log.1`, then today's `app.log`. A file that is
+truncated in place begins a new segment too, with the same inode: a segment is one growing
+sequence of bytes, never changed once written.
+
+    Place    a segment, an offset behind a line feed, and the bytes before it (the anchor)
+    Block    whole lines between two places, as UTF-8
+    Link     what follows a segment that is final: the next one, and what to tell of the change
+
+Every read starts at the anchor, ANCHOR bytes early, and compares. Whatever happened to the file
+since the place was made (truncated, truncated and refilled, another file under the same inode),
+the bytes before the place are others then, and `Overwritten` is raised: the one check that, in a
+random model of all this, never let a wrong byte through.
+
+Reads take what is in the page cache (preadv2(2) with RWF_NOWAIT); for the rest the kernel is
+asked to read ahead, and `COLD` says «come again in a moment».
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import stat
+import zlib
+from enum import Enum
+from typing import Final, Self
+
+from tailws.logs.identity import (
+    ANCHOR,
+    HEAD,
+    Cursor,
+    Identity,
+    birth_ms,
+    file_number,
+    find_inode,
+    identify,
+    issue_time,
+)
+from tailws.text.lines import CUT_MARK, Codec, leading_nuls
+
+#: A run of NUL bytes at the start of a line that is at least this long is a hole (a writer without
+#: O_APPEND after a truncation, a preallocated file), not text. At the start of a file any is.
+HOLE = 64
+#: The head that is kept to recognise a file whose tail was cut off.
+KEPT_HEAD = 1024
+#: Bytes searched for the end of a long line in one call.
+SCAN = 256 * 1024
+#: How often a page that is not in the cache is waited for before the read may block, for file
+#: systems whose read-ahead does nothing.
+COLD_TRIES = 64
+
+
+class Later(Enum):
+    """Why there is no block."""
+
+    END = "nothing more yet"  # a wake follows when there is
+    COLD = "not in memory yet"  # ask again next turn
+    OVER = "final, and read to its end"  # go on with the link
+
+
+END: Final = Later.END
+COLD: Final = Later.COLD
+OVER: Final = Later.OVER
+
+
+class Overwritten(Exception):
+    """The bytes before a place are not those that were there: the file was changed in place."""
+
+
+class Place:
+    """Between two lines of a segment. Places compare by segment and offset."""
+
+    __slots__ = ("_cursor", "anchor", "offset", "scanned", "segment", "text")
+
+    def __init__(self, segment: Segment, offset: int, anchor: bytes) -> None:
+        self.segment = segment
+        self.offset = offset
+        self.anchor = anchor  # the min(ANCHOR, offset) bytes before the offset
+        self.scanned = offset  # up to here there is no line feed
+        self.text = offset  # up to here there are only NUL bytes
+        self._cursor: str | None = None
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Place)
+            and self.segment is other.segment
+            and self.offset == other.offset
+        )
+
+    def __hash__(self) -> int:
+        return hash((id(self.segment), self.offset))
+
+    def __repr__(self) -> str:
+        return f"Place({self.segment.path}, {self.offset})"
+
+    @property
+    def cursor(self) -> str:
+        """What a client keeps of this place."""
+        if self._cursor is None:
+            tail = zlib.crc32(self.anchor) if self.offset else issue_time()
+            segment = self.segment
+            self._cursor = str(
+                Cursor(
+                    segment.number, segment.birth, self.offset, segment.head_crc(self.offset), tail
+                )
+            )
+        return self._cursor
+
+
+class Block:
+    """Consecutive whole lines: `body` is UTF-8, joined by line feeds, none behind the last.
+
+    `cut` names lines that were shortened: (index in the block, bytes in the file). `unfinished`:
+    the last line never got its line feed, and its file is final.
+    """
+
+    __slots__ = ("body", "cut", "end", "frames", "read_at", "start", "unfinished")
+
+    def __init__(
+        self,
+        start: Place,
+        end: Place,
+        body: bytes,
+        cut: tuple[tuple[int, int], ...] = (),
+        unfinished: bool = False,
+    ) -> None:
+        self.start = start
+        self.end = end
+        self.body = body
+        self.cut = cut
+        self.unfinished = unfinished
+        self.read_at = 0  # ms since the epoch, set by who reads for the live end
+        self.frames: dict[object, bytes] = {}  # encoded once for each view
+
+    @property
+    def count(self) -> int:
+        return self.body.count(b"\n") + 1
+
+
+class Link:
+    """From a final segment to what follows it."""
+
+    __slots__ = ("event", "frames", "lost", "next", "reason")
+
+    def __init__(
+        self,
+        following: Segment,
+        event: str | None,
+        reason: str | None = None,
+        lost: int | None = None,
+    ) -> None:
+        self.next = following
+        self.event = event  # «rotated», «truncated», …: for a mark in the view
+        self.reason = reason  # of a gap; None: nothing was lost
+        self.lost = lost  # bytes; None: not known how many
+        self.frames: dict[object, list[bytes]] = {}
+
+
+class Segment:
+    """One growing sequence of bytes, and the descriptor that it is read through."""
+
+    __slots__ = (
+        "__weakref__",
+        "_cold",
+        "_head_crc",
+        "_nowait",
+        "birth",
+        "codec",
+        "fd",
+        "final",
+        "head",
+        "identity",
+        "link",
+        "lost",
+        "number",
+        "path",
+        "pool",
+        "size",
+        "start",
+        "touched",
+        "users",
+    )
+
+    def __init__(
+        self, path: str, fd: int, identity: Identity, codec: Codec, start: int = 0
+    ) -> None:
+        self.path = path  # where it was seen last
+        self.fd = fd  # -1: parked, or released
+        self.identity = identity
+        self.codec = codec
+        self.number = file_number(identity)
+        self.birth = birth_ms(identity)
+        self.start = start  # bytes before belong to the segment before (a kept prefix, a copy)
+        self.size = 0  # as of the last fstat(2)
+        self.final: int | None = None  # where it ends, once nothing more can come
+        self.link: Link | None = None  # what follows when it is final
+        self.lost = False  # it has lost its name, or its bytes were cut away
+        self.head = b""  # the first KEPT_HEAD bytes, as far as they were there
+        self.users = 0  # readers with a place in it, and the source while it is in its chain
+        self.pool: FilePool | None = None  # bounds the open descriptors it shares in
+        self.touched = True  # read since the pool looked last
+        self._head_crc: int | None = None
+        self._nowait = os.RWF_NOWAIT if hasattr(os, "RWF_NOWAIT") else 0
+        self._cold = 0
+
+    def __repr__(self) -> str:
+        return f"Segment({self.path}, ino={self.identity.ino}, final={self.final})"
+
+    @classmethod
+    def open(cls, path: str, codec: Codec) -> Self:
+        """Open a regular file. Raises OSError; ENOTSUP for a FIFO, a directory, a device.
+
+        O_NONBLOCK: opening a FIFO for reading would wait for its writer, open(2).
+        """
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+        try:
+            st = os.fstat(fd)
+            if not stat.S_ISREG(st.st_mode):
+                raise OSError(errno.ENOTSUP, "not a regular file", path)
+            segment = cls(path, fd, identify(fd, st), codec)
+            segment.size = st.st_size
+            segment.remember_head()
+        except BaseException:
+            os.close(fd)
+            raise
+        return segment
+
+    # -- the file
+
+    def fstat(self) -> os.stat_result:
+        """fstat(2), remembering the size. Raises OSError."""
+        st = os.fstat(self.reopen())
+        self.size = st.st_size
+        return st
+
+    def close(self) -> None:
+        """Release the descriptor. Idempotent. The next read opens the file again, if it can."""
+        fd, self.fd = self.fd, -1
+        if fd >= 0:
+            os.close(fd)
+            if self.pool is not None:
+                self.pool.closed(self)
+
+    def reopen(self) -> int:
+        """The descriptor, opened again if it was closed: by name, else by inode.
+
+        Raises OSError, ESTALE when the file is not to be found.
+        """
+        if self.fd >= 0:
+            return self.fd
+        for path in (self.path, *find_inode(self.path, self.number)):
+            try:
+                fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+            except OSError as error:
+                if error.errno in (errno.EMFILE, errno.ENFILE):
+                    raise
+                continue
+            if identify(fd) == self.identity:
+                self.fd, self.path = fd, path
+                if self.pool is not None:
+                    self.pool.opened(self)
+                return fd
+            os.close(fd)
+        raise OSError(errno.ESTALE, "the file is not there any more", self.path)
+
+    def remember_head(self) -> None:
+        """Keep the first bytes, to know the file again by them."""
+        if len(self.head) < KEPT_HEAD and len(self.head) < self.size:
+            self.head = os.pread(self.reopen(), KEPT_HEAD, 0)
+            self.codec = self.codec.for_file(self.head)
+
+    def head_crc(self, offset: int) -> int:
+        """CRC-32 of the first min(HEAD, offset) bytes, as cursors carry it."""
+        if offset >= HEAD:
+            if self._head_crc is None:
+                self._fill_head(HEAD)
+                if len(self.head) < HEAD:
+                    return 0
+                self._head_crc = zlib.crc32(self.head[:HEAD])
+            return self._head_crc
+        self._fill_head(offset)
+        return zlib.crc32(self.head[:offset])
+
+    def _fill_head(self, length: int) -> None:
+        if len(self.head) < length:
+            try:
+                self.head = os.pread(self.reopen(), KEPT_HEAD, 0)
+            except OSError:
+                pass  # the cursor will not prove itself later: the client is told then
+
+    def is_written(self) -> bool:
+        """Whether somebody may still write to it: False only when the kernel says that nobody has
+        it open for writing (F_SETLEASE in fcntl(2); needs the file's owner or CAP_LEASE)."""
+        try:
+            fcntl.fcntl(self.reopen(), fcntl.F_SETLEASE, fcntl.F_RDLCK)
+            fcntl.fcntl(self.fd, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+        except OSError:
+            return True
+        return False
+
+    # -- reading
+
+    def read(self, offset: int, size: int) -> bytes | Later:
+        """Up to `size` bytes at `offset` (b"" behind the end), or COLD. Raises OSError."""
+        fd = self.fd if self.fd >= 0 else self.reopen()
+        self.touched = True
+        if self._nowait:
+            buf = bytearray(size)
+            try:
+                count = os.preadv(fd, [buf], offset, self._nowait)
+            except BlockingIOError:
+                os.posix_fadvise(fd, offset, size, os.POSIX_FADV_WILLNEED)
+                self._cold += 1
+                if self._cold <= COLD_TRIES:
+                    return COLD
+            except OSError as error:
+                if error.errno not in (errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL):
+                    raise
+                self._nowait = 0
+            else:
+                self._cold = 0
+                del buf[count:]
+                return bytes(buf)
+        self._cold = 0
+        return os.pread(fd, size, offset)
+
+    def read_now(self, offset: int, size: int) -> bytes:
+        """As `read`, waiting for the disk: for the few reads that a start needs."""
+        return os.pread(self.reopen(), size, offset)
+
+    def place(self, offset: int) -> Place:
+        """The place at `offset`, whose anchor is read from the file (blocking). Raises OSError."""
+        anchor = b""
+        if offset:
+            anchor = os.pread(self.reopen(), min(ANCHOR, offset), offset - min(ANCHOR, offset))
+        return Place(self, offset, anchor)
+
+    def proves(self, cursor: Cursor) -> bool:
+        """Whether the bytes here agree with `cursor` (at offset 0 there is nothing to agree)."""
+        offset = cursor.offset
+        if offset == 0:
+            return True
+        count = min(ANCHOR, offset)
+        tail = os.pread(self.reopen(), count, offset - count)
+        if len(tail) < count or zlib.crc32(tail) != cursor.tail:
+            return False
+        return self.head_crc(offset) == cursor.head
+
+    def block(
+        self, place: Place, size: int, line_max: int, stop: int | None = None
+    ) -> Block | Later:
+        """The next lines after `place`, about `size` bytes of them, not past the offset `stop`.
+
+        A line longer than `line_max` bytes is shortened, with a mark. What is left without a line
+        feed at the end of a final segment is a line as well, `unfinished`.
+        Raises Overwritten, OSError.
+        """
+        offset, final = place.offset, self.final
+        if final is not None:
+            if offset >= final:
+                return OVER
+            stop = final if stop is None else min(stop, final)
+        if stop is not None:
+            size = min(size, stop - offset)
+        anchor = place.anchor
+        data = self.read(offset - len(anchor), len(anchor) + size)
+        if isinstance(data, Later):
+            return data
+        if not data.startswith(anchor):
+            raise Overwritten
+        data = data[len(anchor) :]
+        text = offset
+        if data[:1] == b"\0":
+            past = self._past_hole(place, data, size)
+            if isinstance(past, Later):
+                return self._nothing_but_hole(place) if past is END else past
+            if past != offset:
+                text = past
+                more = self.read(text, size if stop is None else min(size, stop - text))
+                if isinstance(more, Later):
+                    return more
+                data = more
+        elif place.text != offset:  # what was a hole has been filled in from its front
+            place.text = place.scanned = offset
+        end = self.codec.end_of_lines(data)
+        if not end:
+            if len(data) < size and text + len(data) != final:
+                if final is not None:
+                    raise Overwritten  # it was cut short after all
+                return END
+            return self._long_line(place, text, line_max, stop)
+        if b"\n\0" in data and not self.codec.wide:
+            end = _before_hole(data, end)
+        return self._made(place, data[:end], text + end)
+
+    def _made(self, place: Place, data: bytes, offset: int) -> Block:
+        """A block of `data`, whole lines that end at `offset`."""
+        if len(data) >= ANCHOR:
+            anchor = data[-ANCHOR:]
+        elif offset - place.offset == len(data):
+            anchor = (place.anchor + data)[-ANCHOR:]
+        else:  # behind a hole
+            anchor = (bytes(ANCHOR) + data)[-min(ANCHOR, offset) :]
+        body = self.codec.utf8(data[: -len(self.codec.newline)], place.offset == 0)
+        return Block(place, Place(self, offset, anchor), body)
+
+    def _past_hole(self, place: Place, data: bytes, size: int) -> int | Later:
+        """Where the text begins behind the NUL bytes at `place`; END when nothing follows them.
+
+        `place.text` remembers how far the hole is known to reach, for a writer may take hours to
+        fill a preallocated file from its front, and the file may be large.
+        """
+        nuls = leading_nuls(data)
+        if nuls < len(data):
+            is_hole = place.offset == 0 or nuls >= HOLE
+            return place.offset + nuls if is_hole else place.offset
+        if len(data) < size:
+            return END
+        at = max(place.text, place.offset + len(data))
+        try:
+            at = max(at, os.lseek(self.fd, at, os.SEEK_DATA))
+        except OSError as error:
+            if error.errno == errno.ENXIO:  # lseek(2): there is no data behind
+                return END
+            if error.errno != errno.EINVAL:
+                raise
+        more = self.read(at, SCAN)
+        if isinstance(more, Later):
+            return more
+        place.text = at + leading_nuls(more)
+        if place.text < at + len(more):
+            return place.text
+        return COLD if len(more) == SCAN else END
+
+    def _nothing_but_hole(self, place: Place) -> Later:
+        """NUL bytes up to the end are not written yet, or, in a final segment, never were."""
+        if self.final is None:
+            return END
+        self.final = place.offset
+        return OVER
+
+    def _long_line(self, place: Place, text: int, line_max: int, stop: int | None) -> Block | Later:
+        """Look for the end of a line that began at `text`, SCAN bytes a call.
+
+        `place.scanned` remembers how far, so that a line that grows to many megabytes by small
+        writes is not searched from its start at each of them.
+        """
+        at = max(place.scanned, text)
+        limit = SCAN if stop is None else min(SCAN, stop - at)
+        data = self.read(at, limit)
+        if isinstance(data, Later):
+            return data
+        end = self.codec.end_of_line(data)
+        if end:
+            return self._one_line(place, text, at + end, line_max)
+        if self.final is not None and at + len(data) >= self.final:
+            return self._one_line(place, text, self.final, line_max, unfinished=True)
+        if self.final is not None and not data:
+            raise Overwritten
+        place.scanned = at + len(data) - len(data) % len(self.codec.newline)
+        return COLD if len(data) == limit else END
+
+    def _one_line(
+        self, place: Place, text: int, offset: int, line_max: int, unfinished: bool = False
+    ) -> Block | Later:
+        """A block of the one line from `text` to `offset`, shortened when it is too long."""
+        length = offset - text if unfinished else offset - text - len(self.codec.newline)
+        data = self.read(text, min(length, line_max))
+        tail = self.read(offset - min(ANCHOR, offset), min(ANCHOR, offset))
+        if isinstance(data, Later) or isinstance(tail, Later):
+            return COLD
+        end = Place(self, offset, tail)
+        at_start = place.offset == 0
+        if length <= line_max:
+            if unfinished:
+                data = data.rstrip(b"\0")
+            return Block(place, end, self.codec.utf8(data, at_start), unfinished=unfinished)
+        body = self.codec.utf8(_whole_characters(data, self.codec), at_start)
+        body += CUT_MARK.format(length).encode()
+        return Block(place, end, body, ((0, length),), unfinished)
+
+    # -- the end of what is written
+
+    def written_end(self) -> int:
+        """The size without the NUL bytes of a preallocated tail. Raises OSError. May block."""
+        size = self.fstat().st_size
+        if size == 0 or os.pread(self.fd, 1, size - 1) != b"\0":
+            return size
+        low, high = 0, size  # everything from `high` on is NUL; before `low` something is not
+        while low < high:
+            middle = (low + high) // 2
+            try:
+                data_at = os.lseek(self.fd, middle, os.SEEK_DATA)
+            except OSError:
+                data_at = high
+            found = self._some_text(data_at, min(high, data_at + SCAN)) if data_at < high else 0
+            if found:
+                low = found
+            else:
+                high = middle
+        return low
+
+    def _some_text(self, start: int, stop: int) -> int:
+        """The place behind the last byte that is not NUL in the range, 0 when all are."""
+        data = os.pread(self.fd, stop - start, start)
+        return start + len(data.rstrip(b"\0")) if data.strip(b"\0") else 0
+
+
+class FilePool:
+    """Bounds the descriptors that segments hold: the one not read for longest gives its own back.
+
+    It finds its file again by name and identity. A file without a name keeps its descriptor: it
+    could never be opened again.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self._open: dict[Segment, None] = {}  # in the order of opening, oldest first
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def opened(self, segment: Segment) -> None:
+        self._open[segment] = None
+        for _ in range(2 * len(self._open)):
+            if len(self._open) <= self.limit:
+                return
+            oldest = next(iter(self._open))
+            if oldest is segment or oldest.touched or not _has_name(oldest):
+                oldest.touched = False  # a second chance
+                del self._open[oldest]
+                self._open[oldest] = None
+            else:
+                oldest.close()
+
+    def closed(self, segment: Segment) -> None:
+        self._open.pop(segment, None)
+
+
+def _has_name(segment: Segment) -> bool:
+    try:
+        return os.fstat(segment.fd).st_nlink > 0
+    except OSError:
+        return False
+
+
+def _before_hole(data: bytes, end: int) -> int:
+    """Where to end a block so that the next begins with the hole, if there is one in `data`."""
+    at = data.find(b"\n\0", 0, end)
+    while at >= 0:
+        if leading_nuls(data[at + 1 : at + 1 + HOLE]) >= HOLE:
+            return at + 1
+        at = data.find(b"\n\0", at + 1, end)
+    return end
+
+
+def _whole_characters(data: bytes, codec: Codec) -> bytes:
+    """`data` without a character that was cut at its end."""
+    if codec.encoding != "utf-8":
+        return data[: len(data) - len(data) % len(codec.newline)]
+    for back in range(1, min(4, len(data)) + 1):
+        byte = data[-back]
+        if byte & 0xC0 == 0xC0:  # the first byte of a character of several
+            return data[:-back]
+        if byte & 0x80 == 0:
+            break
+    return data

@@ -1,0 +1,157 @@
+"""The rotated files of a log: found by name, put in order, told from copies.
+
+Rotation leaves files beside the one that is followed: `app.log.1`, `app.log-20261122`,
+`app-2026-11-22.log`, any of them compressed. Their names say that they belong together; their
+order comes from the names where those agree on a scheme, else from the time of the last write.
+Which of them holds a given place is never decided here by name: the bytes prove that.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from dataclasses import dataclass
+
+from tailws.logs.archive import UNPACKERS, Archive
+from tailws.logs.identity import MAX_ENTRIES, Identity, identify_path
+from tailws.logs.segment import Segment
+from tailws.text.lines import Codec
+
+#: Sub-directories searched for an `olddir`.
+MAX_FOLDERS = 32
+
+_PACKED = "|".join(re.escape(ending) for ending in UNPACKERS)
+_DATE = (
+    r"(?:19|20)\d\d[-_.]?\d\d(?:[-_.]?\d\d)?(?:[-_.T]?\d\d(?:[-_.:]?\d\d){0,2})?(?:Z|[+-]\d{4})?"
+)
+_MARK = rf"(?:{_DATE}(?:[-_.]\d{{1,10}})?|\d{{9,19}}|\d{{1,6}}|old|prev|previous|bak)"
+_SUFFIX = re.compile(rf"[._-](?P<mark>{_MARK})(?P<packed>{_PACKED})?$", re.IGNORECASE)
+_PACKED_ONLY = re.compile(rf"(?P<packed>{_PACKED})$", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Sibling:
+    """A rotated file as the directory shows it."""
+
+    path: str
+    identity: Identity
+    size: int
+    written: float  # time of the last write, seconds since the epoch
+    mark: str  # what rotation put into the name: "1", "20261122"
+    packed: bool
+
+    def open(self, codec: Codec) -> Segment:
+        """Open it. Raises OSError."""
+        return Archive.open(self.path, codec) if self.packed else Segment.open(self.path, codec)
+
+
+def rotation_of(name: str, base: str) -> re.Match[str] | None:
+    """Whether `name` looks like a rotated file of `base`, both without their directory."""
+    if name == base:
+        return None
+    if name.startswith(base):
+        rest = name[len(base) :]
+        return _SUFFIX.fullmatch(rest) or _PACKED_ONLY.fullmatch(rest)
+    stem, dot, ending = base.rpartition(".")
+    if not dot or not stem or not name.startswith(stem):
+        return None
+    rest = name[len(stem) :]  # app.log -> app-2026-11-22.log, app.1.log, app.log itself is not
+    at = rest.find(dot + ending)
+    if at <= 0 or rest[at + 1 + len(ending) :] not in ("", *UNPACKERS):
+        return None
+    return _SUFFIX.fullmatch(rest[:at] + rest[at + 1 + len(ending) :])
+
+
+def live_name_of(name: str) -> list[str]:
+    """The names that `name` could be a rotated file of, likeliest first; empty for none."""
+    names = []
+    packed = _PACKED_ONLY.search(name)
+    plain = name[: packed.start()] if packed else name
+    if packed:
+        names.append(plain)
+    match = _SUFFIX.search(plain)
+    if match and match.start() > 0:
+        names.append(plain[: match.start()])
+    stem, dot, ending = plain.rpartition(".")
+    if dot and stem:
+        match = _SUFFIX.search(stem)
+        if match and match.start() > 0:
+            names.append(stem[: match.start()] + dot + ending)
+    return names
+
+
+def scan(path: str, folders: tuple[str, ...] = ()) -> list[Sibling]:
+    """The rotated files of the log at `path`, oldest first.
+
+    Looks in its directory, in that of the file behind a symbolic link, in their sub-directories
+    (logrotate's `olddir`) and in `folders`. Unreadable directories count as empty.
+    """
+    found: dict[tuple[int, int], Sibling] = {}
+    places = [path]
+    real = os.path.realpath(path)
+    if real != path:
+        places.append(real)
+    for place in places:
+        directory, base = os.path.split(place)
+        subs: list[str] = []
+        _scan_one(directory or ".", base, found, subs)
+        for folder in (*subs[:MAX_FOLDERS], *folders):
+            _scan_one(folder, base, found, None)
+    plain = {sibling.path for sibling in found.values()}
+    kept = [
+        sibling
+        for sibling in found.values()
+        # app.log.1.gz beside app.log.1: gzip is still at work
+        if not (sibling.packed and os.path.splitext(sibling.path)[0] in plain)
+    ]
+    return _in_order(kept)
+
+
+def _scan_one(
+    directory: str, base: str, found: dict[tuple[int, int], Sibling], subs: list[str] | None
+) -> None:
+    try:
+        with os.scandir(directory) as entries:
+            for count, entry in enumerate(entries):
+                if count >= MAX_ENTRIES:
+                    return
+                match = rotation_of(entry.name, base)
+                if match is None:
+                    if subs is not None and len(subs) < MAX_FOLDERS and entry.is_dir():
+                        subs.append(entry.path)
+                    continue
+                sibling = _look(entry.path, match)
+                if sibling is not None:
+                    found.setdefault(sibling.identity.key, sibling)
+    except OSError:
+        return
+
+
+def _look(path: str, match: re.Match[str]) -> Sibling | None:
+    try:
+        st = os.stat(path)
+        if not stat.S_ISREG(st.st_mode):
+            return None
+        identity = identify_path(path, st)
+    except OSError:
+        return None
+    groups = match.groupdict()
+    return Sibling(
+        path, identity, st.st_size, st.st_mtime, groups.get("mark") or "", bool(groups["packed"])
+    )
+
+
+def _in_order(siblings: list[Sibling]) -> list[Sibling]:
+    """Oldest first: by number (app.log.2 before app.log.1), by date, else by last write."""
+    marks = [sibling.mark for sibling in siblings]
+    if all(mark.isdigit() and len(mark) <= 6 for mark in marks):
+        return sorted(siblings, key=lambda sibling: -int(sibling.mark))
+    if all(re.match(r"\d{8}|\d{4}[-_.]|\d{9,}", mark) for mark in marks):
+        return sorted(siblings, key=lambda sibling: (_digits(sibling.mark), sibling.written))
+    return sorted(siblings, key=lambda sibling: (sibling.written, sibling.path))
+
+
+def _digits(mark: str) -> tuple[int, ...]:
+    """A date with its counter, so that 20261122-2 comes before 20261122-10."""
+    return tuple(int(part) for part in re.findall(r"\d+", mark))

@@ -1,0 +1,455 @@
+"""One followed log: its live end, the window of recent blocks, and who waits for more.
+
+    hint (inotify, a look by the clock)
+      -> wake those who wait                     at once after silence, else once in a window
+      -> the first of them pulls: one block is read at the live end into the window
+      -> the others find it there, encoded already
+
+Nothing is read that nobody asked for. A subscriber that falls out of the window reads the file by
+itself (`read`), up to the window's first place, where it joins again. The window is a cache: with
+none at all everything works, only slower.
+
+While blocks come in at every window's end the file is hot: its watch is given back and it is
+looked at by the clock, because each write would cost an event. After some quiet looks the watch
+is made again, and the file is looked at once more, for what came in between.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from tailws.logs.chain import Chain
+from tailws.logs.segment import COLD, END, OVER, Block, Later, Link, Overwritten, Place, Segment
+from tailws.runtime.loop import Loop, Timer
+from tailws.runtime.watch import Watch, Watched
+
+log = logging.getLogger(__name__)
+
+#: Seconds until a page that is not in memory is tried again.
+COLD_DELAY = 0.001
+#: The shortest pause between two wakes while lines keep coming; it doubles up to the window.
+FIRST_PAUSE = 0.001
+#: From this pause on the file counts as hot.
+HOT_PAUSE = 0.008
+#: Looks without news after which a hot file is watched again.
+COOL_LOOKS = 10
+#: Seconds between looks at a rotated file that may still be written to.
+DRAIN_PAUSE = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How much is read and kept; `tailws.config` has the reasons."""
+
+    block_bytes: int = 64 << 10
+    line_bytes: int = 512 << 10
+    window: float = 0.05
+    window_blocks: int = 64
+    window_bytes: int = 1 << 20
+
+
+class Gap(NamedTuple):
+    """What one reader did not get: bytes (None: unknown), and why."""
+
+    bytes: int | None
+    reason: str
+
+
+Item = Block | Link | Gap
+
+
+class Step(NamedTuple):
+    """What was read, and where the reader stands now."""
+
+    item: Item
+    place: Place
+
+
+class Source:
+    """Owns the chain of segments of one log, its window, its watch and the list of waiters."""
+
+    def __init__(
+        self,
+        name: str,
+        chain: Chain,
+        loop: Loop,
+        watch: Watch,
+        reading: Reading | None = None,
+        from_start: bool = False,
+    ) -> None:
+        self.name = name
+        self.chain = chain
+        self.reading = reading or Reading()
+        self.from_start = from_start  # it appeared while we were running: nothing may be skipped
+        self.end: Place | None = None  # up to here the live end has been read
+        self.users = 0  # subscribers; without one, nothing is open and nothing is read
+        self.lines = 0  # read at the live end, since the start
+        self.bytes = 0
+        self.loop = loop
+        self._watch = watch
+        self._watched: Watched | None = None
+        self._watched_segment: Segment | None = None
+        self._window: deque[tuple[Place, Step]] = deque()
+        self._window_bytes = 0
+        self._first = 0  # number of the window's first item
+        self._waiting: dict[Callable[[], None], None] = {}
+        self._pause = 0.0
+        self._timer: Timer | None = None
+        self._fresh = False
+        self._hot = False
+        self._quiet_looks = 0
+        self._drain_timer: Timer | None = None
+        self._trouble = ""
+        self.on_trouble: Callable[[Source], None] | None = None
+
+    # -- subscribers
+
+    @property
+    def path(self) -> str:
+        return self.chain.path
+
+    @property
+    def state(self) -> str:
+        return "unreadable" if self._trouble else self.chain.state
+
+    @property
+    def reason(self) -> str:
+        return self._trouble or self.chain.reason
+
+    @property
+    def watched(self) -> bool:
+        """Whether hints come by themselves."""
+        return self._hot or (self._watched is not None and self._watched.alive)
+
+    def attach(self) -> None:
+        """One subscriber more; the first one opens the file."""
+        self.users += 1
+        if self.users == 1:
+            self.chain.look()
+            self._begin()
+
+    def detach(self) -> None:
+        """One less; the last one closes all."""
+        self.users -= 1
+        if self.users == 0:
+            self.close()
+
+    def close(self) -> None:
+        """Release descriptors, watch and timers; readers that hold a segment keep theirs."""
+        for timer in (self._timer, self._drain_timer):
+            if timer is not None:
+                timer.cancel()
+        self._timer = self._drain_timer = None
+        self._unwatch()
+        self._hot = False
+        self._clear_window()
+        self._waiting.clear()
+        self.end = None
+        self.chain.close()
+
+    def _begin(self) -> None:
+        """Set the live end when the first file is there."""
+        if self.end is None and self.chain.segments:
+            first = self.chain.segments[0]
+            try:
+                at = first.start if self.from_start else live_end(first)
+                self.end = first.place(at)
+            except OSError as error:
+                self._set_trouble(error)
+                return
+            self._rewatch()
+
+    # -- hints
+
+    def hint(self) -> None:
+        """Something may have changed."""
+        self._fresh = True
+        if self._timer is None:
+            self._wake()
+
+    def look(self) -> None:
+        """Look at the name and the file, by the clock or because the directory changed."""
+        if not self.users:
+            self.chain.see()
+        else:
+            changed = self.chain.look()
+            if self.end is None:
+                # Whoever waits for a file that was not there gets all of it.
+                self.from_start = self.from_start or bool(self._waiting)
+                self._begin()
+            self._rewatch()
+            if changed or self._trouble:
+                self.hint()
+
+    def wait(self, wake: Callable[[], None]) -> None:
+        """Call `wake` once when there may be more."""
+        self._waiting[wake] = None
+
+    def unwait(self, wake: Callable[[], None]) -> None:
+        self._waiting.pop(wake, None)
+
+    def _wake(self) -> None:
+        self._fresh = False
+        waiting, self._waiting = self._waiting, {}
+        for wake in waiting:
+            wake()
+        if self.reading.window > 0:
+            pause = max(self._pause, FIRST_PAUSE)
+            self._timer = self.loop.call_later(pause, self._after_pause)
+
+    def _after_pause(self) -> None:
+        self._timer = None
+        if self._hot:
+            self._look_while_hot()
+        elif self._fresh:
+            self._pause = min(self.reading.window, max(2 * self._pause, FIRST_PAUSE))
+            if self._pause >= min(HOT_PAUSE, self.reading.window):
+                self._hot = True
+                self._quiet_looks = 0
+                self._unwatch()
+            self._wake()
+        else:
+            self._pause = 0.0
+
+    def _look_while_hot(self) -> None:
+        if self._has_more():
+            self._quiet_looks = 0
+            self._pause = min(self.reading.window, 2 * self._pause)
+            self._wake()
+            return
+        self._quiet_looks += 1
+        if self._quiet_looks < COOL_LOOKS:
+            self._timer = self.loop.call_later(self._pause, self._after_pause)
+            return
+        self._hot = False
+        self._pause = 0.0
+        self._rewatch()
+        if self._has_more():
+            self.hint()
+
+    def _has_more(self) -> bool:
+        newest = self.chain.newest
+        if newest is None or self.end is None:
+            return False
+        if newest is not self.end.segment:
+            return True
+        try:
+            return newest.fstat().st_size != max(self.end.offset, self.end.scanned)
+        except OSError:
+            return True
+
+    def _rewatch(self) -> None:
+        """Watch the newest segment, by its descriptor."""
+        newest = self.chain.newest
+        if self._hot or newest is None or newest.fd < 0:
+            return
+        watched = self._watched
+        if watched is not None and watched.alive and self._watched_segment is newest:
+            return
+        self._unwatch()
+        self._watched = self._watch.file(newest.fd, self.hint)
+        self._watched_segment = newest
+        self.hint()  # what was written before the watch was there
+
+    def _unwatch(self) -> None:
+        if self._watched is not None:
+            self._watched.close()
+        self._watched = self._watched_segment = None
+
+    def _drain_later(self) -> None:
+        """A rotated file may still be written to, and nothing hints at it any more."""
+        if self._drain_timer is None:
+            self._drain_timer = self.loop.call_later(DRAIN_PAUSE, self._drain)
+
+    def _drain(self) -> None:
+        self._drain_timer = None
+        self.hint()
+
+    # -- the live end
+
+    @property
+    def next_number(self) -> int:
+        """The number that the next item at the live end will have."""
+        return self._first + len(self._window)
+
+    @property
+    def meeting(self) -> Place | None:
+        """Where a reader on its own joins: the window's first place, or the live end."""
+        return self._window[0][0] if self._window else self.end
+
+    @property
+    def meeting_number(self) -> int:
+        return self._first
+
+    def item(self, number: int) -> Step | Later | None:
+        """Item `number` of the window, reading the next one if it is the live end's turn.
+
+        None: it has left the window; go on by `read`.
+        """
+        index = number - self._first
+        if index < 0:
+            return None
+        if index < len(self._window):
+            return self._window[index][1]
+        return self._pull()
+
+    def _pull(self) -> Step | Later:
+        start = self.end
+        if start is None:
+            return END
+        step = self.read(start)
+        if isinstance(step, Later):
+            return step
+        self._move_end(step.place)
+        item = step.item
+        if isinstance(item, Block):
+            item.read_at = time.time_ns() // 1_000_000
+            self.lines += item.count
+            self.bytes += step.place.offset - start.offset
+            self.chain.grew(start.segment)
+        self._keep(start, step)
+        return step
+
+    def _keep(self, start: Place, step: Step) -> None:
+        reading = self.reading
+        self._window.append((start, step))
+        self._window_bytes += _weight(step)
+        while len(self._window) > reading.window_blocks or (
+            self._window_bytes > reading.window_bytes and len(self._window) > 1
+        ):
+            _, old = self._window.popleft()
+            self._window_bytes -= _weight(old)
+            self._first += 1
+
+    def _clear_window(self) -> None:
+        self._first = self.next_number + 1  # every number given out is one of the past now
+        self._window.clear()
+        self._window_bytes = 0
+
+    def _move_end(self, place: Place) -> None:
+        self.end = place
+        segments = self.chain.segments
+        while segments and segments[0] is not place.segment and place.segment in segments:
+            self.chain.drop_first()
+
+    def overtake(self, place: Place) -> None:
+        """A reader stands at the end of what is written, before the live end: it moves there."""
+        end = self.end
+        if end is None or place.segment not in self.chain.segments:
+            return
+        if place.segment is end.segment and place.offset <= end.offset:
+            return
+        self._clear_window()
+        self._move_end(place)
+
+    # -- reading
+
+    def read(self, place: Place, stop: int | None = None) -> Step | Later:
+        """What follows `place` (up to offset `stop`), or why there is nothing now."""
+        segment = place.segment
+        reading = self.reading
+        try:
+            item = segment.block(place, reading.block_bytes, reading.line_bytes, stop)
+            if item is END and segment.lost and stop is None:
+                if self.chain.retire(segment):
+                    item = segment.block(place, reading.block_bytes, reading.line_bytes)
+                else:
+                    self._drain_later()
+        except Overwritten:
+            return self._overwritten(place)
+        except OSError as error:
+            return self._unreadable(place, error)
+        if self._trouble:
+            self._set_trouble(None)
+        if isinstance(item, Block):
+            return Step(item, item.end)
+        if item is OVER:
+            return self._cross(place)
+        if item is COLD:
+            self.loop.call_later(COLD_DELAY, self._wake_waiting)
+        return item
+
+    def _wake_waiting(self) -> None:
+        waiting, self._waiting = self._waiting, {}
+        for wake in waiting:
+            wake()
+
+    def _cross(self, place: Place) -> Step | Later:
+        link = place.segment.link
+        if link is None:
+            return END
+        try:
+            return Step(link, link.next.place(link.next.start))
+        except OSError as error:
+            return self._unreadable(Place(link.next, link.next.start, b""), error)
+
+    def _overwritten(self, place: Place) -> Step | Later:
+        """The file was changed in place, before or after others have noticed."""
+        segment = place.segment
+        try:
+            if segment.final is None:
+                known = [start for start, _ in reversed(self._window) if start.segment is segment]
+                self.chain.overwritten(place, known)
+                self._rewatch()
+                return self._cross(place) if segment.link is not None else END
+            copy = self.chain.copy_for(place)
+        except OSError as error:
+            return self._unreadable(place, error)
+        lost = segment.final - place.offset
+        if copy is not None:
+            return self.read(copy)
+        if segment.link is None:
+            segment.final = place.offset
+            return Step(Gap(lost, "truncated"), place)
+        following = segment.link.next
+        return Step(Gap(lost, "truncated"), following.place(following.start))
+
+    def _unreadable(self, place: Place, error: OSError) -> Step | Later:
+        """EIO, ESTALE and the like: said once, tried again; a file that is gone is a gap."""
+        segment = place.segment
+        if segment.lost and segment.link is not None and segment.fd < 0:
+            following = segment.link.next
+            lost = segment.final - place.offset if segment.final is not None else None
+            log.warning("%s: %s: a rotated file is gone before it was read", self.name, error)
+            return Step(Gap(lost, "gone"), following.place(following.start))
+        self._set_trouble(error)
+        return END
+
+    def _set_trouble(self, error: OSError | None) -> None:
+        trouble = "" if error is None else (error.strerror or str(error))
+        if trouble == self._trouble:
+            return
+        self._trouble = trouble
+        if trouble:
+            log.warning("%s: %s cannot be read: %s; tried again", self.name, self.path, trouble)
+        if self.on_trouble is not None:
+            self.on_trouble(self)
+
+
+def _weight(step: Step) -> int:
+    """The memory that an item of the window is counted as: its body, and one frame of it."""
+    return 2 * len(step.item.body) + 512 if isinstance(step.item, Block) else 512
+
+
+def live_end(segment: Segment) -> int:
+    """The place behind the last line feed: where a file that is there at the start is followed
+    from. Raises OSError."""
+    end = segment.written_end()
+    at = end
+    while at > segment.start:
+        start = max(segment.start, at - 65536)
+        if segment.codec.wide:
+            start -= start % 2
+        data = segment.read_now(start, at - start)
+        found = segment.codec.end_of_lines(data)
+        if found:
+            return start + found
+        at = start
+        if end - at > 64 << 20:
+            return end  # no line in 64 MiB: begin in the middle rather than not at all
+    return segment.start

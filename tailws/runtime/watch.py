@@ -1,0 +1,183 @@
+"""Hints that something changed, from inotify(7) through watchdog; never more than hints.
+
+A hint may be late, double, lost or wrong: it only makes the next look come earlier. Watchdog's
+`InotifyFD` is used rather than its Observer: one thread and one inotify instance for all watches
+instead of a thread each, a mask for each path (so the writes into a neighbour file that nobody
+follows cost nothing, and our own reads raise no event), and word of a queue that overflowed.
+
+Its thread does as little as can be done: it puts the watch into a set and wakes the loop once.
+
+    directory   entries made, renamed, removed, their attributes; the directory itself moved
+    file        written to; by its open descriptor, so a renamed file is watched on
+
+A writer at full speed makes an event for each write. Whoever watches a hot file gives the watch
+back and looks at it by the clock instead, as network drivers do with interrupts (NAPI).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable
+
+from watchdog.observers.inotify_c import (
+    CallbackId,
+    InotifyConstants,
+    InotifyEvent,
+    InotifyFD,
+    Mask,
+    WatchDescriptor,
+)
+
+from tailws.runtime.loop import Loop
+
+log = logging.getLogger(__name__)
+
+_C = InotifyConstants
+IN_DIRECTORY = Mask(
+    _C.IN_CREATE
+    | _C.IN_MOVED_FROM
+    | _C.IN_MOVED_TO
+    | _C.IN_DELETE
+    | _C.IN_ATTRIB
+    | _C.IN_DELETE_SELF
+    | _C.IN_MOVE_SELF
+    | _C.IN_ONLYDIR
+)
+IN_FILE = Mask(_C.IN_MODIFY)
+
+
+class Watched:
+    """One watch. `close` gives it back; `alive` turns False when the kernel has dropped it."""
+
+    __slots__ = ("_watch", "alive", "events", "hint", "number", "wd")
+
+    def __init__(self, watch: Watch, number: int, hint: Callable[[], None]) -> None:
+        self._watch = watch
+        self.number = number
+        self.hint = hint
+        self.wd = WatchDescriptor(-1)
+        self.alive = True
+        self.events = 0  # since the watch was made: who watches decides what is a flood
+
+    # called in watchdog's thread
+
+    def on_event(self, event: InotifyEvent) -> None:
+        self.events += 1
+        if event.mask & (_C.IN_MOVE_SELF | _C.IN_DELETE_SELF):
+            self.alive = False  # it goes on showing the old directory under a new name
+        self._watch._note(self)
+
+    def on_watch_deleted(self, wd: WatchDescriptor) -> None:  # noqa: ARG002 (watchdog's interface)
+        self.alive = False
+        self._watch._note(self)
+
+    def on_queue_overflow(self) -> None:
+        self._watch._note(self)
+
+    # called in the loop
+
+    def close(self) -> None:
+        self._watch._remove(self)
+
+
+class Watch:
+    """Owns watchdog's thread and the set of watches that have something to tell.
+
+    `limit` bounds the watches held at once; the kernel's own bound is
+    `fs.inotify.max_user_watches`. Without a watch the caller looks by the clock.
+    """
+
+    def __init__(self, loop: Loop, limit: int = 8192, enabled: bool = True) -> None:
+        self._loop = loop
+        self._limit = limit
+        self._enabled = enabled
+        self._inotify: InotifyFD | None = None
+        self._changed: dict[int, Watched] = {}
+        self._woken = False
+        self._count = 0
+        self._next = 0
+        self._told: set[str] = set()
+
+    @property
+    def count(self) -> int:
+        """Watches held now."""
+        return self._count
+
+    @property
+    def mode(self) -> str:
+        """«inotify» or «polling», for people."""
+        return "inotify" if self._inotify is not None and not self._told else "polling"
+
+    def directory(self, path: str, hint: Callable[[], None]) -> Watched | None:
+        """Hint when the entries of a directory change. None: it cannot be watched."""
+        return self._add(os.fsencode(path), IN_DIRECTORY, hint)
+
+    def file(self, fd: int, hint: Callable[[], None]) -> Watched | None:
+        """Hint when an open file is written to. None: it cannot be watched."""
+        return self._add(b"/proc/self/fd/%d" % fd, IN_FILE, hint)
+
+    def close(self) -> None:
+        """Stop the thread. Idempotent."""
+        inotify, self._inotify = self._inotify, None
+        self._enabled = False
+        if inotify is not None:
+            inotify.stop()
+            inotify.join()
+
+    def _add(self, path: bytes, mask: Mask, hint: Callable[[], None]) -> Watched | None:
+        if not self._enabled:
+            return None
+        if self._count >= self._limit:
+            self._tell("the limit of watches is reached", "limits.watches")
+            return None
+        self._next += 1
+        watched = Watched(self, self._next, hint)
+        try:
+            if self._inotify is None:
+                self._inotify = InotifyFD()
+                self._inotify.start()
+            wd = self._inotify.add_callback(path, mask, watched, CallbackId(watched.number))
+        except OSError as error:
+            if error.errno not in (2, 20):  # ENOENT, ENOTDIR: it comes back by itself
+                self._tell(error.strerror or str(error), "fs.inotify.max_user_watches")
+            return None
+        if wd == -1:  # EACCES, which watchdog swallows
+            return None
+        watched.wd = wd
+        self._count += 1
+        return watched
+
+    def _remove(self, watched: Watched) -> None:
+        if watched.wd == -1:
+            return
+        wd, watched.wd = watched.wd, WatchDescriptor(-1)
+        self._count -= 1
+        self._changed.pop(watched.number, None)
+        if self._inotify is not None and watched.alive:
+            try:
+                self._inotify.remove_callbacks([(wd, CallbackId(watched.number))])
+            except (OSError, RuntimeWarning):
+                pass  # the kernel was faster
+        watched.alive = False
+
+    def _tell(self, why: str, where: str) -> None:
+        if where not in self._told:
+            self._told.add(where)
+            log.warning("inotify: %s (%s); files without a watch are polled", why, where)
+
+    def _note(self, watched: Watched) -> None:
+        """In watchdog's thread: remember, and wake the loop unless that is under way."""
+        self._changed[watched.number] = watched
+        if not self._woken:
+            self._woken = True
+            self._loop.call_from_thread(self._drain)
+
+    def _drain(self) -> None:
+        self._woken = False
+        while self._changed:
+            try:
+                _, watched = self._changed.popitem()
+            except KeyError:
+                return
+            watched.hint()

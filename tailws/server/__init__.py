@@ -1,0 +1,1 @@
+"""Layer 4, the edge: listeners, HTTP, the page, who may see what, and one browser each."""

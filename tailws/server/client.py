@@ -1,0 +1,523 @@
+"""One browser: its stream, its WebSocket, its subscriptions, and whose turn is next.
+
+    on_data -> ServerConnection.receive -> messages.parse -> a handler of the table -> answer
+    a subscription has something -> `_ready` -> once a turn `_flush` -> next() -> stream.send
+
+What is sent is pulled: while the kernel takes no more, nothing is read from any file for this
+client, so a browser that does not read costs its cursors and what the kernel holds. Subscriptions
+take turns by frames. Answers to commands go before lines, control frames before both.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tailws import messages
+from tailws.config import Clients, Lines, Search
+from tailws.logs.catalog import Catalog
+from tailws.logs.history import Page, Shelf, page
+from tailws.logs.locate import BadCursor
+from tailws.logs.source import Source
+from tailws.logs.subscription import Begin, Subscription, View
+from tailws.messages import (
+    BadCommand,
+    ErrorCode,
+    ErrorHead,
+    Head,
+    HelloHead,
+    History,
+    HistoryHead,
+    Opening,
+    PongHead,
+    SourceInfo,
+    SourcesHead,
+    Subscribe,
+    Unsubscribe,
+    UnsubscribedHead,
+    encode,
+)
+from tailws.names import name_glob
+from tailws.runtime.loop import Loop, Timer
+from tailws.runtime.steps import Steps
+from tailws.runtime.stream import Stream
+from tailws.server.access import Principal
+from tailws.text.match import Filter
+from tailws.ws import (
+    CloseCode,
+    Closed,
+    DeflateParameters,
+    Failed,
+    Limits,
+    Opcode,
+    ServerConnection,
+    State,
+    Text,
+    frame_header,
+)
+
+log = logging.getLogger(__name__)
+
+#: What this daemon offers beyond the base protocol.
+FEATURES = ["history.after"]
+#: Seconds over which the rate of commands is an average.
+RATE_SPAN = 10.0
+
+
+@dataclass(slots=True)
+class Shared:
+    """What all clients have in common; the daemon replaces values on reload."""
+
+    loop: Loop
+    catalog: Catalog
+    shelf: Shelf
+    clients: Clients
+    lines: Lines
+    search: Search
+    hello: HelloHead
+    wall: Callable[[], float]
+
+
+class Glob:
+    """A subscription to all sources whose names match, now and later."""
+
+    __slots__ = ("command", "filter", "matches")
+
+    def __init__(self, command: Subscribe, filter_: Filter | None) -> None:
+        self.command = command
+        self.filter = filter_
+        self.matches = name_glob(command.source)
+
+
+class Client:
+    """A stream's handler behind the 101."""
+
+    __slots__ = (
+        "_allowance",
+        "_allowed_at",
+        "_closing",
+        "_commands",
+        "_globs",
+        "_outbox",
+        "_ready",
+        "_scheduled",
+        "_shared",
+        "_stream",
+        "_text",
+        "_work",
+        "_ws",
+        "on_closed",
+        "pinged_at",
+        "principal",
+        "seen_at",
+        "subscriptions",
+    )
+
+    def __init__(
+        self,
+        shared: Shared,
+        stream: Stream,
+        principal: Principal,
+        deflate: DeflateParameters | None,
+        opening: Opening,
+        on_closed: Callable[[Client], None],
+    ) -> None:
+        limits = shared.clients
+        self._shared = shared
+        self._stream = stream
+        self.principal = principal
+        self._ws = ServerConnection(
+            Limits(limits.message_bytes, limits.fragments),
+            deflate=deflate,
+        )
+        self._text = opening.text
+        self.on_closed = on_closed
+        self.subscriptions: dict[str, Subscription] = {}
+        self._globs: dict[str, Glob] = {}
+        self._ready: deque[Subscription] = deque()
+        self._outbox: deque[bytes] = deque()
+        self._work: set[Steps[Page]] | None = None
+        self._scheduled = False
+        self._closing: Timer | None = None
+        self.seen_at = shared.loop.clock()
+        self.pinged_at = 0.0  # 0: no answer is awaited
+        self._allowance = limits.commands_per_second * RATE_SPAN
+        self._allowed_at = self.seen_at
+
+    def start(self, opening: Opening, leftover: bytes) -> None:
+        """Say hello, subscribe to what the address asked for, and take what came early."""
+        self._stream.start(self)
+        if not self._text:
+            hello = self._shared.hello
+            hello.sources = self.sources()
+            hello.now = int(self._shared.wall() * 1000)
+            self.say(hello)
+        for command in opening.subscriptions:
+            self._guard(command)
+            if self._text and self._stream.closed:
+                return
+        if leftover:
+            self.on_data(leftover)
+
+    @property
+    def peer(self) -> str:
+        return self._stream.peer
+
+    def sources(self) -> list[SourceInfo]:
+        """What this client may see."""
+        may_see = self.principal.may_see
+        return [source_info(source) for source in self._shared.catalog if may_see(source.name)]
+
+    # -- the stream
+
+    def on_data(self, data: bytes) -> None:
+        self.seen_at = self._shared.loop.clock()
+        self.pinged_at = 0.0
+        for event in self._ws.receive(data):
+            match event:
+                case Text():
+                    self._on_text(event.data)
+                case Failed():
+                    log.info("%s: closed with %d: %s", self.peer, event.code, event.reason)
+                case Closed() | _:
+                    pass
+        if self._ws.state is State.CLOSED:
+            self._leave()
+        else:
+            self._schedule()
+
+    def on_room(self) -> None:
+        self._flush()
+
+    def on_eof(self) -> None:
+        self._ws.receive_eof()
+        self._stream.close("the client has gone")
+
+    def on_close(self, _reason: str) -> None:
+        if self._closing is not None:
+            self._closing.cancel()
+        for subscription in self.subscriptions.values():
+            subscription.close()
+        self.subscriptions.clear()
+        self._globs.clear()
+        self._ready.clear()
+        for work in list(self._work or ()):
+            work.cancel()
+        self._work = None
+        self.on_closed(self)
+
+    # -- closing
+
+    def close(self, code: CloseCode, reason: str) -> None:
+        """Begin the closing handshake (RFC 6455, section 7.1.2)."""
+        if self._ws.state is not State.OPEN:
+            return
+        self._ws.close(code, reason)
+        self._outbox.clear()
+        self._send_owed()
+        self._cut_off_later()
+
+    def _leave(self) -> None:
+        """Both Close frames are on their way, or the rules were broken: the server closes first."""
+        self._send_owed()
+        self._stream.end()
+        self._cut_off_later()
+
+    def _cut_off_later(self) -> None:
+        if self._closing is None:
+            self._closing = self._shared.loop.call_later(
+                self._shared.clients.close_timeout,
+                lambda: self._stream.close("the closing handshake took too long"),
+            )
+
+    def cut(self, reason: str) -> None:
+        """Close the socket without a closing handshake."""
+        self._stream.close(reason)
+
+    def lost(self) -> None:
+        """No answer to a ping: there is nobody to say good-bye to."""
+        log.info("%s: no answer to a ping; closed", self.peer)
+        self.cut("no answer to a ping")
+
+    def complain(self, error: BadCommand) -> None:
+        """The address asked for something that cannot be."""
+        self._error(error.code, error.message)
+
+    def ping(self) -> None:
+        """Ask whether the client is still there."""
+        self.pinged_at = self._shared.loop.clock()
+        self._ws.ping()
+        self._send_owed()
+
+    # -- sending
+
+    def say(self, head: Head, body: bytes | None = None) -> None:
+        """Queue a message; nothing for a client that wants lines only."""
+        if self._text or self._ws.state is not State.OPEN:
+            return
+        payload = encode(head, body)
+        self._outbox.append(frame_header(Opcode.TEXT, len(payload)) + payload)
+        self._schedule()
+
+    def _schedule(self) -> None:
+        if not self._scheduled:
+            self._scheduled = True
+            self._shared.loop.defer(self._flush)
+
+    def _is_ready(self, subscription: Subscription) -> None:
+        self._ready.append(subscription)
+        if not self._scheduled:
+            self._scheduled = True
+            self._shared.loop.defer(self._flush)
+
+    def _send_owed(self) -> None:
+        owed = self._ws.owed()
+        if owed:
+            self._stream.send(owed)
+
+    def _flush(self) -> None:
+        self._scheduled = False
+        stream = self._stream
+        if stream.closed:
+            return
+        if not stream.owed:
+            self._send_owed()
+        if self._ws.state is not State.OPEN:
+            return
+        outbox = self._outbox
+        while outbox and not stream.owed:
+            stream.send(outbox.popleft())
+        ready = self._ready
+        room = self._shared.clients.turn_bytes
+        while ready and not stream.owed and room > 0:
+            subscription = ready[0]
+            frame = subscription.next()
+            if frame is None:
+                ready.popleft()
+                continue
+            room -= len(frame)
+            stream.send(frame)
+            ready.rotate(-1)
+        if (ready or outbox) and not stream.owed:
+            self._schedule()
+
+    # -- commands
+
+    def _on_text(self, text: str | bytes) -> None:
+        if self._ws.state is not State.OPEN or not self._may_command():
+            return
+        try:
+            command = messages.parse(text)
+        except BadCommand as error:
+            self._error(error.code, error.message, error.id)
+            return
+        self._guard(command)
+
+    def _may_command(self) -> bool:
+        """A token bucket: commands_per_second on average, and ten seconds' worth at once."""
+        rate = self._shared.clients.commands_per_second
+        now = self._shared.loop.clock()
+        self._allowance = min(rate * RATE_SPAN, self._allowance + (now - self._allowed_at) * rate)
+        self._allowed_at = now
+        if self._allowance < 1:
+            self.close(CloseCode.POLICY_VIOLATION, f"more than {rate} commands a second")
+            return False
+        self._allowance -= 1
+        return True
+
+    def _guard(self, command: messages.Command) -> None:
+        """Carry a command out; whatever is wrong with it becomes an `error`."""
+        handler = HANDLERS.get(type(command))
+        try:
+            if handler is None:
+                raise BadCommand("not-offered", "This daemon does not offer that.", command.id)
+            handler(self, command)
+        except BadCommand as error:
+            source = getattr(command, "source", "")
+            self._error(error.code, error.message, error.id or command.id, source)
+
+    def _error(
+        self, code: ErrorCode, message: str, id_: messages.Id | None = None, source: str = ""
+    ) -> None:
+        if self._text:
+            self.close(CloseCode.POLICY_VIOLATION, message[:100])
+            return
+        head = ErrorHead(code=code, message=message, source=source)
+        if id_ is not None:
+            head.id = id_
+        self.say(head)
+
+    def _source(self, name: str) -> Source:
+        source = self._shared.catalog.find(name)
+        if source is None or not self.principal.may_see(name):
+            raise BadCommand("unknown-source", f"There is no source '{name[:200]}'.")
+        return source
+
+    def _subscribe(self, command: Subscribe) -> None:
+        filter_ = command.filter()
+        if command.is_glob:
+            self._unsubscribe_glob(command.source)
+            self._globs[command.source] = glob = Glob(command, filter_)
+            for source in list(self._shared.catalog):
+                if glob.matches(source.name) and self.principal.may_see(source.name):
+                    cursors = command.cursors
+                    if cursors is None:
+                        begin = self._begin(command)
+                    elif source.name in cursors:
+                        begin = Begin(cursor=cursors[source.name])
+                    else:
+                        begin = Begin(start=True)
+                    self._add(source, begin, filter_)
+            return
+        self._add(self._source(command.source), self._begin(command), filter_)
+
+    def _begin(self, command: Subscribe) -> Begin:
+        lines = self._shared.lines
+        count = lines.first_lines if command.lines is None else command.lines
+        return Begin(
+            cursor=command.cursor,
+            start=command.start is not None,
+            lines=min(count, lines.max_lines),
+        )
+
+    def _add(self, source: Source, begin: Begin, filter_: Filter | None) -> None:
+        self._drop(source.name)
+        if len(self.subscriptions) >= self._shared.clients.subscriptions:
+            raise BadCommand(
+                "too-many",
+                f"One client may subscribe to {self._shared.clients.subscriptions} sources.",
+            )
+        view = View(self._ws.deflate is not None, self._text, filter=filter_)
+        subscription = Subscription(source, view, begin, self._is_ready)
+        self.subscriptions[source.name] = subscription
+
+    def appeared(self, source: Source) -> None:
+        """A new source: whoever subscribed to a glob that matches gets it from its beginning."""
+        if not self.principal.may_see(source.name) or source.name in self.subscriptions:
+            return
+        for glob in self._globs.values():
+            if glob.matches(source.name):
+                try:
+                    self._add(source, Begin(start=True), glob.filter)
+                except BadCommand as error:
+                    self._error(error.code, error.message, None, source.name)
+                return
+
+    def vanished(self, name: str) -> None:
+        """A source is no longer followed."""
+        if self._drop(name):
+            self.say(UnsubscribedHead(source=name))
+
+    def _drop(self, name: str) -> bool:
+        subscription = self.subscriptions.pop(name, None)
+        if subscription is None:
+            return False
+        subscription.close()
+        if subscription in self._ready:
+            self._ready.remove(subscription)
+        return True
+
+    def _unsubscribe(self, command: Unsubscribe) -> None:
+        if command.source in self._globs:
+            self._unsubscribe_glob(command.source)
+        elif not self._drop(command.source):
+            raise BadCommand("unknown-source", f"Not subscribed to '{command.source[:200]}'.")
+        self.say(UnsubscribedHead(source=command.source))
+
+    def _unsubscribe_glob(self, pattern: str) -> None:
+        glob = self._globs.pop(pattern, None)
+        if glob is not None:
+            for name in [name for name in self.subscriptions if glob.matches(name)]:
+                self._drop(name)
+
+    def _history(self, command: History) -> None:
+        source = self._source(command.source)
+        limits = self._shared
+        cursor = command.before or command.after or ""
+        lines = limits.lines.first_lines if command.lines is None else command.lines
+        if self._work is None:
+            self._work = set()
+        if len(self._work) >= limits.search.at_once:
+            raise BadCommand("too-many", "Too many requests are under way; wait for an answer.")
+        source.attach()
+
+        def done(found: Page) -> None:
+            finish()
+            head = HistoryHead(
+                source=source.name,
+                start=found.start,
+                end=found.end,
+                more=found.more,
+                hidden=found.hidden,
+                file=found.file.rpartition("/")[2].encode(errors="replace").decode(),
+            )
+            if command.id is not None:
+                head.id = command.id
+            self.say(head, found.body)
+
+        def failed(error: Exception) -> None:
+            finish()
+            match error:
+                case BadCursor():
+                    code: ErrorCode = "bad-cursor"
+                    text = "This is not a cursor of this daemon."
+                case LookupError():
+                    code, text = "gone", "That place is not kept any more."
+                case OSError():
+                    code, text = "unavailable", f"Cannot be read: {error.strerror or error}."
+                case _:
+                    log.error("history of %s failed", source.name, exc_info=error)
+                    code, text = "internal", "The daemon failed; its log says how."
+            self._error(code, text, command.id, source.name)
+
+        finished = False
+
+        def finish() -> None:
+            nonlocal finished
+            finished = True
+            if self._work is not None:
+                self._work.discard(steps)
+            source.detach()
+
+        work = page(
+            source,
+            limits.shelf,
+            cursor,
+            min(lines, limits.lines.max_lines),
+            command.before is not None,
+            command.filter(),
+        )
+        steps: Steps[Page] = Steps(limits.loop, work, done, failed)
+        if not finished:
+            self._work.add(steps)
+
+    def _ping(self, command: messages.Ping) -> None:
+        head = PongHead(t=int(self._shared.wall() * 1000))
+        if command.id is not None:
+            head.id = command.id
+        self.say(head)
+
+    def sources_changed(self) -> None:
+        if not self._text:
+            self.say(SourcesHead(sources=self.sources()))
+
+
+HANDLERS: dict[type, Callable[..., None]] = {
+    Subscribe: Client._subscribe,
+    Unsubscribe: Client._unsubscribe,
+    History: Client._history,
+    messages.Ping: Client._ping,
+}
+
+
+def source_info(source: Source) -> SourceInfo:
+    return SourceInfo(
+        name=source.name, state=source.state, detail=source.reason, path=_shown(source.path)
+    )
+
+
+def _shown(path: str) -> str:
+    """A path for people: bytes that are no UTF-8 become U+FFFD."""
+    return path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
