@@ -2,7 +2,7 @@
 
 `parse` raises `BadCommand`, whose sentence names the field and what was expected; nothing is
 ignored in silence, for a filter with a misspelt name would show what it should hide. Names of
-sources, cursors and patterns are not looked into here: those who know them do.
+sources and cursors are not looked into here, patterns only when `filter` compiles them.
 """
 
 import difflib
@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from tailws.names import is_glob
+from tailws.text.match import MAX_TERMS, BadPattern, Filter, Term
 
 #: A command's number or name, chosen by the client and repeated in each answer to it.
 Id = Annotated[int, Meta(ge=-(2**53), le=2**53)] | Annotated[str, Meta(max_length=64)]
@@ -22,49 +23,35 @@ Id = Annotated[int, Meta(ge=-(2**53), le=2**53)] | Annotated[str, Meta(max_lengt
 _Source = Annotated[str, Meta(min_length=1, max_length=3 * 4096)]
 _Cursor = Annotated[str, Meta(min_length=1, max_length=512)]
 _Lines = Annotated[int, Meta(ge=0, le=2**31)]
-# More terms are generated, not meant; each costs every line a look.
-_MOST_TERMS = 16
+
+
+ErrorCode = Literal[
+    "bad-message",  # not a command of this protocol, or with wrong keys
+    "bad-pattern",  # not RE2, or too large
+    "bad-cursor",  # not a cursor, or one of another source
+    "unknown-source",  # there is none of this name, or none that this client may see
+    "unavailable",  # the source cannot be read now
+    "not-offered",  # this daemon has no such feature
+    "too-many",  # subscriptions, searches or watches
+    "gone",  # the place that was asked for is no longer kept
+    "internal",  # the daemon's own fault, which is in its log
+]
 
 
 class BadCommand(Exception):
     """A command that cannot be obeyed; the connection goes on.
 
-    `code` is one of the codes of an `error` message, `id` that of the command if it had one.
+    `code` is that of the `error` message, `id` that of the command if it had one.
     """
 
-    def __init__(self, code: str, message: str, id: int | str | None = None) -> None:
+    def __init__(self, code: ErrorCode, message: str, id: int | str | None = None) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
         self.id = id
 
 
-class Term(Struct, frozen=True, forbid_unknown_fields=True):
-    """One condition on a line. It has one of `pattern`, `level` and `where`."""
-
-    pattern: str | None = None
-    """RE2 syntax, or the text itself if `fixed`."""
-    ignore_case: bool = False
-    word: bool = False
-    """Only whole words, as `grep -w`."""
-    fixed: bool = False
-    level: str | None = None
-    """This level or a graver one."""
-    where: str | None = None
-    """A field and what it must be: `status>=500`, `user="x"`."""
-
-
-class Filter(Struct, frozen=True):
-    """Which lines are wanted: all of `include` match, and none of `exclude`. Hashable."""
-
-    include: tuple[Term, ...] = ()
-    exclude: tuple[Term, ...] = ()
-
-    def __bool__(self) -> bool:
-        return bool(self.include or self.exclude)
-
-
-_Terms = Annotated[tuple[str | Term, ...], Meta(max_length=_MOST_TERMS)] | str | Term | None
+_Terms = Annotated[tuple[str | Term, ...], Meta(max_length=MAX_TERMS)] | str | Term | None
 
 
 class _Command(
@@ -77,10 +64,9 @@ class _Filtered(_Command, frozen=True, kw_only=True):
     include: _Terms = None
     exclude: _Terms = None
 
-    @property
-    def filter(self) -> Filter:
-        """The two keys in one form."""
-        return Filter(_terms(self.include), _terms(self.exclude))
+    def filter(self) -> Filter | None:
+        """Return the two keys, compiled, or None if they are not given; raises `BadCommand`."""
+        return _compiled(self, _terms(self.include), _terms(self.exclude)) or None
 
 
 class Subscribe(_Filtered, frozen=True, kw_only=True):
@@ -139,10 +125,9 @@ class Find(_Filtered, frozen=True, kw_only=True):
     forward: bool = False
     limit: Annotated[int, Meta(ge=1, le=2**31)] | None = None
 
-    @property
-    def term(self) -> Term:
-        """What is looked for."""
-        return _term(self.pattern)
+    def wanted(self) -> Filter:
+        """Return what is looked for, compiled; raises `BadCommand`."""
+        return _compiled(self, (self.pattern,), ())
 
 
 class Watch(_Filtered, frozen=True, kw_only=True):
@@ -242,16 +227,6 @@ def _contradiction(command: Command) -> str | None:
                 return "locate: 'skip' counts from a 'cursor', which is missing."
         case _:
             pass
-    terms: list[Term] = []
-    if isinstance(command, _Filtered):
-        terms += (*command.filter.include, *command.filter.exclude)
-    if isinstance(command, Find):
-        terms.append(command.term)
-    for term in terms:
-        if len(_given(term, pattern="pattern", level="level", where="where")) != 1:
-            return "A term of a filter has one of 'pattern', 'level' and 'where'."
-        if term.pattern is None and (term.ignore_case or term.word or term.fixed):
-            return "'ignore_case', 'word' and 'fixed' belong to a 'pattern'."
     return None
 
 
@@ -263,14 +238,20 @@ def _list(keys: list[str]) -> str:
     return ", ".join(f"'{key}'" for key in keys[:-1]) + f" and '{keys[-1]}'"
 
 
-def _term(given: str | Term) -> Term:
-    return Term(pattern=given) if isinstance(given, str) else given
+_Term = str | Term
 
 
-def _terms(given: tuple[str | Term, ...] | str | Term | None) -> tuple[Term, ...]:
+def _terms(given: tuple[_Term, ...] | _Term | None) -> tuple[_Term, ...]:
     if given is None:
         return ()
-    return tuple(map(_term, given)) if isinstance(given, tuple) else (_term(given),)
+    return given if isinstance(given, tuple) else (given,)
+
+
+def _compiled(command: _Command, include: tuple[_Term, ...], exclude: tuple[_Term, ...]) -> Filter:
+    try:
+        return Filter.of(include, exclude)
+    except BadPattern as error:
+        raise BadCommand("bad-pattern", str(error), command.id) from None
 
 
 _AT = re.compile(r" - at `\$\.?(.*)`$", re.DOTALL)
@@ -324,7 +305,8 @@ def _sentence(said: str, kind: type[Command]) -> str:
     said = _AT.sub("", said)
     where = f"'{place[1]}': " if place and place[1] else ""
     quoted = _QUOTED.findall(said)
-    fields = [field.encode_name for field in msgspec.structs.fields(kind)]
+    inner = Term if where else kind
+    fields = [field.encode_name for field in msgspec.structs.fields(inner)]
     if "unknown field" in said and quoted:
         near = difflib.get_close_matches(quoted[0], fields, 1)
         hint = f"did you mean '{near[0]}'?" if near else f"there are {_list(fields)}."

@@ -8,28 +8,13 @@ Names of sources are wire names (`tailws.names.wire_name`). Times are millisecon
 Cursors are ASCII without quotes and backslashes.
 """
 
-from typing import Literal, get_args
-
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-from tailws.messages.commands import Id
+from tailws.messages.commands import ErrorCode, Id
 
 #: The subprotocol of the WebSocket (RFC 6455, section 1.9).
 SUBPROTOCOL = "tailws.v1"
-
-ErrorCode = Literal[
-    "bad-message",  # not a command of this protocol, or with wrong keys
-    "bad-pattern",  # not RE2, or too large
-    "bad-cursor",  # not a cursor, or one of another source
-    "unknown-source",  # there is none of this name, or none that this client may see
-    "unavailable",  # the source cannot be read now
-    "not-offered",  # this daemon has no such feature
-    "too-many",  # subscriptions, searches or watches
-    "gone",  # the place that was asked for is no longer kept
-    "internal",  # the daemon's own fault, which is in its log
-]
-ERROR_CODES: tuple[str, ...] = get_args(ErrorCode)
 
 
 class SourceInfo(Struct, kw_only=True, omit_defaults=True):
@@ -134,6 +119,8 @@ class LinesHead(Head, kw_only=True, tag="lines"):
     """How many lines between the two cursors a filter left out."""
     unfinished: bool = False
     """The last line never got its line feed: its file is final."""
+    cut: list[tuple[int, int]] = []
+    """Lines that were shortened: which one, and how many bytes it has in the file."""
 
 
 class HistoryHead(Head, kw_only=True, tag="history"):
