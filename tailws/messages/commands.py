@@ -7,7 +7,7 @@ sources and cursors are not looked into here, patterns only when `filter` compil
 
 import difflib
 import re
-import urllib.parse
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -334,21 +334,15 @@ class Opening(Struct, frozen=True):
     """Send only lines, no heads."""
 
 
-def from_query(query: str, source: str | None = None) -> Opening:
+def from_query(query: Iterable[tuple[str, str]], source: str | None = None) -> Opening:
     """Read `source=NAME&lines=N&include=RE&exclude=RE&format=text`; raises `BadCommand`.
 
-    `source`, `include` and `exclude` may be repeated. With `source` given (by the path) the
-    query may not name any.
+    `source`, `include` and `exclude` may be repeated; `cursor` and `from` are as in `subscribe`.
+    With `source` given, by the path of the address, the query may not name any.
     """
     names = ("source", "lines", "cursor", "from", "include", "exclude", "format")
-    try:
-        pairs = urllib.parse.parse_qsl(
-            query, keep_blank_values=True, errors="strict", max_num_fields=200
-        )
-    except ValueError:
-        raise BadCommand("bad-message", "The query is not UTF-8, or too long.") from None
     given: dict[str, list[str]] = {}
-    for name, value in pairs:
+    for name, value in query:
         if name not in names or (name == "source" and source is not None):
             near = difflib.get_close_matches(name, names, 1)
             hint = f"did you mean '{near[0]}'?" if near else f"there are {_list(list(names))}."
