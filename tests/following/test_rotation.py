@@ -1,0 +1,410 @@
+"""Rotation by rename: the old writer writes on, names change hands, nothing is lost or repeated.
+
+Most scenarios run four times (the `meanwhile` fixture): the daemon looks on, is frozen and sees
+only the outcome, has no client, or is killed and started again.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import time
+
+import pytest
+
+from .logfile import LogFile, shift
+from .rig import Meanwhile, Rig
+
+
+def test_rename_rotation(rig: Rig, meanwhile: Meanwhile) -> None:
+    """The plain case: renamed, made anew, the writer reopens at once."""
+    log = rig.live().lines(3)
+    rig.expect(log)
+    with meanwhile():
+        log.lines(2)
+        new = log.rotate().lines(2)
+        log.close()
+    new.lines(1)
+    rig.expect(log, new)
+
+
+def test_rename_rotation_old_writer_writes_on(rig: Rig, meanwhile: Meanwhile) -> None:
+    """A writer that has not reopened: its lines in the old file come before the new file's."""
+    log = rig.live().lines(2)
+    rig.expect(log)
+    with meanwhile():
+        new = log.rotate().lines(2)
+        log.lines(3)
+    log.lines(1).close()
+    new.lines(1)
+    rig.expect(log, new)
+
+
+def test_old_writer_writes_on_for_a_while(rig: Rig) -> None:
+    """Both files grow for one and a half seconds: all lines of both, each file in its order."""
+    log = rig.live().lines(2)
+    new = log.rotate()
+    for _ in range(15):
+        log.lines(1)
+        new.lines(1)
+        time.sleep(0.1)
+    log.close()
+    new.lines(1)
+    rig.expect(log, new)
+
+
+def test_no_file_for_a_while(rig: Rig, meanwhile: Meanwhile) -> None:
+    """Renamed, a second without a file at the name, the writer writes on; then a new file."""
+    log = rig.live().lines(2)
+    rig.expect(log)
+    with meanwhile():
+        log.rename("app.log.1")
+        for _ in range(4):
+            log.lines(1)
+            time.sleep(0.25)
+        new = log.successor("app.log").lines(2)
+        log.lines(1).close()
+    rig.expect(log, new)
+
+
+def test_two_rotations_in_one_look(rig: Rig, meanwhile: Meanwhile) -> None:
+    """The file in the middle had the followed name only between two looks."""
+    log = rig.live().lines(2)
+    rig.expect(log)
+    with meanwhile():
+        log.lines(1)
+        middle = log.rotate().lines(3)
+        new = middle.rotate().lines(2)
+    new.lines(1)
+    rig.expect(log, middle, new)
+
+
+def test_five_rotations_in_one_look(rig: Rig, meanwhile: Meanwhile) -> None:
+    log = rig.live().lines(1)
+    rig.expect(log)
+    with meanwhile():
+        files = [log]
+        for _ in range(5):
+            files.append(files[-1].rotate().lines(2))
+    files[-1].lines(1)
+    rig.expect(*files)
+
+
+def test_thirty_rotations_keep_three(rig: Rig) -> None:
+    """Every line, and no descriptor of a deleted file is left after it."""
+    files = [rig.live().lines(5)]
+    for _ in range(30):
+        files.append(files[-1].rotate(keep=3).lines(8))
+        files[-2].lines(2).close()
+        time.sleep(0.05)
+    rig.expect(*files)
+    rig.wait(
+        lambda: not [name for name in rig.open_files() if name.endswith("(deleted)")],
+        "the daemon to close deleted files",
+    )
+    assert len(rig.open_files()) <= 4
+
+
+def test_rotations_beyond_the_kept_ones(rig: Rig) -> None:
+    """What was rotated out of existence while nobody could look is announced, not silent."""
+    log = rig.live().lines(1)
+    rig.expect(log)
+    with rig.killed():
+        files = [log]
+        for _ in range(5):
+            files.append(files[-1].rotate(keep=2).lines(2))
+    files[-1].lines(1)
+    rig.expect(*files, gaps=True)
+    assert rig.client.gaps("app")
+    assert set(files[-1]) <= set(rig.client.lines("app"))
+
+
+def test_renamed_by_date(rig: Rig, meanwhile: Meanwhile) -> None:
+    """Rotated names with a date, and two of the same second with a serial."""
+    log = rig.live().lines(1)
+    rig.expect(log)
+    with meanwhile():
+        second = log.lines(1).rename("app.log-20260131").successor("app.log").lines(2)
+        third = second.rename("app.log-20260131.1").successor("app.log").lines(2)
+    third.lines(1)
+    rig.expect(log, second, third)
+
+
+def test_stem_with_a_date_before_the_suffix(rig: Rig, meanwhile: Meanwhile) -> None:
+    """`app-2026-01-31.log`, as Java and Node programs rotate."""
+    log = rig.live().lines(1)
+    rig.expect(log)
+    with meanwhile():
+        second = log.lines(1).rename("app-2026-01-31.log").successor("app.log").lines(2)
+        third = second.rename("app-2026-02-01.log").successor("app.log").lines(2)
+    third.lines(1)
+    rig.expect(log, second, third)
+
+
+def test_moved_into_another_directory(rig: Rig) -> None:
+    """The old directory is elsewhere on the same filesystem; the writer writes on there."""
+    (rig.logs / "old").mkdir()
+    log = rig.live().lines(2)
+    log.rename("old/app.log.1").lines(1)
+    new = rig.file("app.log").lines(2)
+    log.lines(1).close()
+    rig.expect(log, new)
+
+
+@pytest.mark.parametrize("pattern", ["app.log", "app.log*"])
+def test_compressed_and_removed(rig: Rig, meanwhile: Meanwhile, pattern: str) -> None:
+    """Renamed, gzipped, unlinked: nothing comes twice, and no compressed byte as text."""
+    log = rig.file().lines(2).forget()
+    rig.follow(pattern)
+    rig.up()
+    source = "app" if pattern == "app.log" else "app/app.log"
+    log.lines(2)
+    rig.expect(log, source=source)
+    with meanwhile():
+        log.lines(1)
+        new = log.rotate().lines(2)
+        log.close()
+        subprocess.run(["gzip", log.path], check=True)
+    new.lines(1)
+    rig.expect_sources({source: [*log, *new]})
+    rig.expect_nothing(1, source=source)
+
+
+@pytest.mark.parametrize("program", ["gzip", "bzip2", "xz", "zstd"])
+def test_rest_comes_out_of_the_archive(rig: Rig, program: str) -> None:
+    """Lines that nobody had read when their file was compressed are read from the archive."""
+    log = rig.live().lines(100)
+    rig.expect(log)
+    with rig.killed():
+        log.lines(100)
+        new = log.rotate().lines(2)
+        log.close()
+        _compress(program, log)
+    new.lines(1)
+    rig.expect(log, new)
+
+
+def test_rest_comes_out_of_two_archives(rig: Rig) -> None:
+    log = rig.live().lines(10)
+    rig.expect(log)
+    with rig.killed():
+        second = log.lines(10).rotate().lines(10)
+        _compress("gzip", log.close())
+        log.path.with_name("app.log.1.gz").rename(rig.logs / "app.log.2.gz")
+        third = second.rotate().lines(2)
+        _compress("zstd", second.close())
+    rig.expect(log, second, third)
+
+
+def _compress(program: str, log: LogFile) -> None:
+    subprocess.run([program, "-q", log.path], check=True)
+    log.path.unlink(missing_ok=True)  # zstd keeps it
+
+
+def test_numbered_chain_under_a_pattern(rig: Rig, meanwhile: Meanwhile) -> None:
+    """`.1` becomes `.2` and so on, all of them matched by the pattern: nothing comes twice."""
+    old = [rig.file(f"app.log.{number}").lines(3).forget().close() for number in (1, 2, 3)]
+    log = rig.file().lines(3).forget()
+    rig.follow("app.log*")
+    rig.up()
+    log.lines(2)
+    rig.expect(log, source="app/app.log")
+    with meanwhile():
+        second = log.rotate().lines(2)
+        third = second.rotate().lines(2)
+    third.lines(1)
+    rig.expect_sources({"app/app.log": [*log, *second, *third]})
+    rig.expect_nothing(1, source="app/app.log")
+    assert not any(old)
+
+
+def test_renamed_away_and_back(rig: Rig, meanwhile: Meanwhile) -> None:
+    """The same file leaves its name, grows, and comes back."""
+    log = rig.live().lines(2)
+    rig.expect(log)
+    with meanwhile():
+        log.rename("aside.log").lines(2)
+        time.sleep(0.2)
+        log.rename("app.log").lines(2)
+    log.lines(1)
+    rig.expect(log)
+
+
+def test_renamed_away_replaced_and_back(rig: Rig) -> None:
+    """Another file had the name meanwhile: each line of both once."""
+    log = rig.live().lines(2)
+    rig.expect(log)
+    log.rename("aside.log")
+    other = log.successor("app.log").lines(2)
+    rig.expect(log, other)
+    other.rename("other.log")
+    log.rename("app.log").lines(2)
+    rig.expect(log.owed[:2], other, log.owed[2:])
+
+
+def test_one_followed_file_takes_the_name_of_another(rig: Rig) -> None:
+    """`mv a.log app.log`, both followed: each line once."""
+    log = rig.file().lines(2).forget()
+    other = rig.file("a.log").lines(2).forget()
+    rig.follow("app.log")
+    rig.follow("a.log", "a")
+    rig.up()
+    log.lines(2)
+    other.lines(2)
+    rig.expect_sources({"app": log, "a": other})
+    other.rename("app.log")
+    log.close()
+    before = list(other)
+    other.forget().lines(2)
+    client = rig.client
+    client.until(lambda: other.owed[-1] in client.items["app"], "the last line")
+    client.quiet(0.5)
+    got = client.lines("app") + client.lines("a")
+    assert client.lines("app")[: len(log.owed)] == log.owed
+    assert sorted(set(got)) == sorted([*log, *before, *other])
+    assert client.lines("a")[: len(before)] == before
+    assert client.lines("app")[len(log.owed) :] in (list(other), [*before, *other])
+
+
+def test_rotated_into_another_followed_name(rig: Rig, meanwhile: Meanwhile) -> None:
+    """Both `app.log` and `app.log.1` are sources: the line belongs to the log it was written to."""
+    log = rig.file().lines(2).forget()
+    previous = rig.file("app.log.1").lines(2).forget().close()
+    rig.follow("app.log")
+    rig.follow("app.log.1", "previous")
+    rig.up()
+    log.lines(2)
+    rig.expect(log)
+    with meanwhile():
+        new = log.lines(1).rotate().lines(2)
+    new.lines(1)
+    rig.expect(log, new)
+    assert not previous.owed
+
+
+def test_hard_link_made_anew_at_each_rotation(rig: Rig, meanwhile: Meanwhile) -> None:
+    """The followed name is a hard link to the newest of dated files."""
+    log = rig.file("log.2026-01-01").lines(2).forget()
+    link = rig.logs / "app.log"
+    os.link(log.path, link)
+    rig.follow("app.log")
+    rig.up()
+    log.lines(2)
+    rig.expect(log)
+    with meanwhile():
+        log.lines(1)
+        new = rig.file("log.2026-01-02").lines(2)
+        link.unlink()
+        os.link(new.path, link)
+    new.lines(1)
+    rig.expect(log, new)
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+def test_rotated_file_is_shredded(rig: Rig, frozen: bool) -> None:
+    """A rotated file that is overwritten in place and unlinked brings no garbage."""
+    log = rig.live().lines(5)
+    rig.expect(log)
+
+    def shred() -> LogFile:
+        new = log.rotate().lines(1)
+        size = log.path.stat().st_size
+        with log.path.open("r+b", buffering=0) as file:
+            for _ in range(3):
+                file.seek(0)
+                file.write(os.urandom(size // 2) + b"\n" + os.urandom(size))
+        log.unlink().close()
+        return new
+
+    if frozen:
+        with rig.frozen():
+            new = shred()
+    else:
+        new = shred()
+    new.lines(1)
+    client = rig.client
+    client.until(lambda: new.owed[-1] in client.items["app"], "the last line")
+    client.quiet(1)
+    assert client.lines("app") == [*log, *new]
+
+
+def test_renamed_copied_and_removed(rig: Rig, meanwhile: Meanwhile) -> None:
+    """`x` to `x.tmp`, a script, a copy of it to `x.1`, and the temporary name goes."""
+    log = rig.file().lines(2).forget()
+    rig.follow("app.log*")
+    rig.up()
+    log.lines(2)
+    rig.expect(log, source="app/app.log")
+    with meanwhile():
+        log.rename("app.log.tmp").lines(1)
+        new = log.successor("app.log").lines(2)
+        log.close()
+        shutil.copyfile(log.path, rig.logs / "app.log.1")
+        log.unlink()
+    new.lines(1)
+    rig.expect_sources({"app/app.log": [*log, *new]})
+    rig.expect_nothing(1, source="app/app.log")
+
+
+def test_compressed_and_gone_before_the_new_file_is_made(rig: Rig, meanwhile: Meanwhile) -> None:
+    """The old file's inode is free when the new one is made: it may get the same number."""
+    log = rig.live().lines(50)
+    rig.expect(log)
+    with meanwhile():
+        log.lines(2)
+        log.rename("app.log.1").close()
+        subprocess.run(["gzip", log.path], check=True)
+        new = log.successor("app.log").lines(60)
+    new.lines(1)
+    rig.expect(log, new)
+
+
+def test_rotation_at_every_moment(rig: Rig) -> None:
+    """Forty files pass through the name as fast as they can be renamed."""
+    rig.awaited()
+    files = []
+    for number in range(40):
+        log = rig.file().lines(2)
+        files.append(log)
+        log.rename(f"app.log.{number + 1}").lines(1)
+        log.close()
+    files.append(rig.file().lines(1))
+    rig.expect(*files)
+
+
+def test_rotation_while_the_daemon_starts(rig: Rig) -> None:
+    """Whatever the daemon has seen of the rotations when its client comes: no hole after it."""
+    files = [rig.file().lines(2)]
+    rig.follow("app.log")
+    rig.start()
+    for _ in range(10):
+        files.append(files[-1].rotate(keep=40).lines(2))
+    rig.connect(**{"from": "start"})
+    for _ in range(10):
+        files.append(files[-1].rotate(keep=40).lines(2))
+    client = rig.client
+    client.until(lambda: files[-1].owed[-1] in client.items["app"], "the last line")
+    everything = [line for file in files for line in file]
+    got = client.lines("app")
+    assert got == everything[everything.index(got[0]) :]
+
+
+def test_log_is_renamed_onto_the_previous_one(rig: Rig) -> None:
+    """Only one old file is kept: rename(2) replaces it."""
+    files = [rig.live().lines(2)]
+    for _ in range(5):
+        files[-1].lines(1).rename("app.log.1").close()
+        files.append(files[-1].successor("app.log").lines(2))
+        rig.expect(*files)
+
+
+def test_shift_of_siblings_alone_is_no_news(rig: Rig) -> None:
+    """Old siblings are renumbered and deleted while the log stays: nothing happens."""
+    for number in (1, 2, 3):
+        rig.file(f"app.log.{number}").lines(2).close()
+    log = rig.live().lines(2)
+    shift(log.path, keep=3)
+    log.lines(2)
+    rig.expect(log)
+    rig.expect_nothing(1)
