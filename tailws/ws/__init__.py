@@ -12,7 +12,7 @@ the caller's, so that it fits any loop, thread or test:
             match event:
                 case Text(data):
                     connection.text(data)
-        sock.sendall(connection.owed())
+        sock.sendall(connection.owed())         # with a Close frame, if it is CLOSED now
 
 A message that goes to many peers is framed once: `frame_header(Opcode.TEXT, len(body)) + body` for
 those without compression, and for the others `compress(body)` behind a header with `rsv1=True`.
