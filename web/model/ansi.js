@@ -38,14 +38,22 @@ const TEXT = { dark: 0xe3e8ee, light: 0x171c22 };
 const BRIGHT_DARK = [0x8d99a8, 0xffa49d, 0x86e0ad, 0xf5d37c, 0xa6caff, 0xe6bdf7, 0x8be0ea, 0xffffff];
 const BRIGHT_LIGHT = [0x5b6673, 0xb3261e, 0x0f6b38, 0x755200, 0x1650b8, 0x7a2fa0, 0x076273, 0x424d5a];
 export const PALETTE = Object.freeze({
-  dark: [0x828e9c, 0xff8178, 0x5fcf8f, 0xe6bd55, 0x7fb4ff, 0xd99bf0, 0x5ccbd9, 0xccd4dd, ...BRIGHT_DARK],
-  light: [0x171c22, 0xc0272d, 0x16763f, 0x805b00, 0x1c5fd4, 0x8b3fb0, 0x0b7285, 0x5d6875, ...BRIGHT_LIGHT],
+  dark: [
+    0x828e9c, 0xff8178, 0x5fcf8f, 0xe6bd55, 0x7fb4ff, 0xd99bf0, 0x5ccbd9, 0xccd4dd,
+    ...BRIGHT_DARK,
+  ],
+  light: [
+    0x171c22, 0xc0272d, 0x16763f, 0x805b00, 0x1c5fd4, 0x8b3fb0, 0x0b7285, 0x5d6875,
+    ...BRIGHT_LIGHT,
+  ],
 });
 
 const CONTROL = /[\x1b\x80-\x9f]/;
 const CSI = /[0-?]*[ -/]*[@-~]/y;
 /** Text of OSC, DCS and the like ends at any control; anything but ST or BEL there breaks it off. */
 const STRING = /[^\0-\x1f\x7f-\x9f]*(?:\x07|\x1b\\|\x9c)/y;
+/** OSC, DCS, SOS, PM, APC. */
+const STRING_OPENERS = new Set([0x5d, 0x50, 0x58, 0x5e, 0x5f]);
 const ESCAPE = /[ -/]*[0-~]/y;
 
 /**
@@ -61,7 +69,7 @@ function sequenceEnd(text, at) {
   /** @type {RegExp | null} */
   let rest = null;
   if (opener === 0x5b) rest = CSI;
-  else if (opener === 0x5d || opener === 0x50 || opener === 0x58 || opener === 0x5e || opener === 0x5f) rest = STRING;
+  else if (STRING_OPENERS.has(opener)) rest = STRING;
   if (rest) {
     rest.lastIndex = body;
     return rest.test(text) ? rest.lastIndex : at + 1;
@@ -134,7 +142,8 @@ function applySgr(style, line, from, to) {
     const code = Number(parts[0]) || 0;
     if (code === 38 || code === 48 || code === 58) {
       const colon = parts.length > 1;
-      const values = (colon ? parts.slice(1) : groups.slice(i + 1, i + 5)).map((part) => Number(part) || 0);
+      const texts = colon ? parts.slice(1) : groups.slice(i + 1, i + 5);
+      const values = texts.map((text) => Number(text) || 0);
       if (colon && values[0] === 2 && values.length > 4) values.splice(1, 1); // the colour space
       const colour = extendedColour(values);
       if (!colon) i += values[0] === 5 ? 2 : values[0] === 2 ? 4 : 0;

@@ -7,6 +7,7 @@
  *   new Display(line, limit?)       collects the pieces of one row:
  *     .show(from, to, cls?, fg?, bg?)   a part of the line, controls as labels, tabs as spaces
  *     .put(text, from, to, cls?)        text of ours that stands for a part of the line
+ *     .putDecoded(char, from, to, cls?)  a character that an escape of the line stands for
  *     .hide(from, to)                   a part of the line that is not drawn
  *     .pieces  .column  .cut            the result; `cut`: characters left out behind the limit
  *   label(codePoint)                how an invisible character is drawn: "␛", "⟨U+202E⟩"
@@ -146,6 +147,18 @@ export class Display {
     this.pieces.push({ text, from, to, cls, fg: "", bg: "" });
     this.column += PLAIN.test(text) ? text.length : cells(text);
     this.#marks = 0;
+  }
+
+  /**
+   * A decoded escape. What could not be seen, or would hang on the text before it, is a label.
+   * @param {string} text one character
+   * @param {number} from
+   * @param {number} to
+   * @param {string} [cls]
+   */
+  putDecoded(text, from, to, cls = "") {
+    const odd = INVISIBLE.test(text) || MARK.test(text);
+    this.put(odd ? label(text.codePointAt(0) ?? 0) : text, from, to, odd ? "ctl" : cls);
   }
 
   /**

@@ -10,8 +10,10 @@
  *
  * Places, in this order: a syslog priority `<3>`, a glog letter `E0112`, a JSON or logfmt field
  * (`level`, `severity`, …), the first level word before the message: in capitals or in brackets,
- * within 120 characters. "0 errors found" is not an error, nor is "got ERROR from upstream".
+ * within 120 characters. "0 errors found" is not an error, nor is "the server said ERROR". In a line
+ * with colours of its own the level is known, not its columns.
  */
+import { stripControls } from "./ansi.js";
 
 /** @typedef {"error" | "warn" | "info" | "debug"} Level */
 /** @typedef {{level: Level, from: number, to: number}} Found */
@@ -86,6 +88,10 @@ const PLAIN_WORD = /^[a-z]{2,}[,.!]?$/;
  * @returns {Found | null}
  */
 export function levelOf(line) {
+  if (line.includes("\x1b")) {
+    const found = levelOf(stripControls(line.slice(0, FIELD_REACH)).text);
+    return found && { level: found.level, from: 0, to: 0 };
+  }
   const first = line.charCodeAt(0);
   if (first === 0x3c) {
     const priority = PRIORITY.exec(line);

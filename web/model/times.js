@@ -1,10 +1,9 @@
 /**
- * Times in log lines: found, shown in another way, and asked for by people.
+ * Times in log lines: found, and shown in another way. (Asked for by people: goto.js.)
  *
  *   findTime(line, context, from?, to?) -> {from, to, ms, hasDate, digits} | null
  *   timeOf(line, context) -> ms or NaN        the same, JSON aware, for merging
  *   showTime(found, display, context, reference?) -> text that stands for the found one, or null
- *   parseGoTo(text, context) -> {ms, echo} | {error}     what is typed under "Go to time"
  *   TIME_DISPLAYS                             the order in which `T` goes through them
  *   Context = {zone, now}      zone of times without one (IANA, "UTC", "+01:00") and of the echo;
  *                              now in ms, from the caller's clock
@@ -24,7 +23,7 @@ export const TIME_DISPLAYS = Object.freeze(["file", "local", "utc", "previous", 
 
 /** A time stands in front: behind this many characters it belongs to the message. */
 const REACH = 160;
-const DAY = 86_400_000;
+export const DAY = 86_400_000;
 /** A writer's clock may be ahead of ours by this much before "the nearest past" goes back a year. */
 const AHEAD = DAY;
 
@@ -40,7 +39,9 @@ const sticky = (source) => new RegExp(source, "y");
 const DIGIT_FORMS = [
   sticky(`(?<y>\\d{4})[-/](?<mo>\\d\\d)[-/](?<d>\\d\\d)[T _]${CLOCK}${ZONE}`),
   sticky(`(?<d>\\d\\d)[/ -](?<mon>${MONTHS})[/ -](?<y>\\d{4})[: ]${CLOCK}${ZONE}`),
-  sticky(`(?<y>20\\d\\d)(?<mo>\\d\\d)(?<d>\\d\\d)T(?<h>\\d\\d)(?<mi>\\d\\d)(?<s>\\d\\d)(?:[.,](?<f>\\d{1,9}))?${ZONE}`),
+  sticky(
+    `(?<y>20\\d\\d)(?<mo>\\d\\d)(?<d>\\d\\d)T(?<h>\\d\\d)(?<mi>\\d\\d)(?<s>\\d\\d)(?:[.,](?<f>\\d{1,9}))?${ZONE}`,
+  ),
 ];
 const LETTER_FORMS = [
   sticky(`(?<mon>${MONTHS}) {1,2}(?<d>\\d{1,2}) ${CLOCK}(?: (?<y>\\d{4})\\b)?`),
@@ -48,7 +49,11 @@ const LETTER_FORMS = [
 ];
 const BARE_CLOCK = sticky(`${CLOCK}(?![\\d:])`);
 const EPOCH = /(?:\d{19}|\d{16}|\d{13}|\d{10}(?:\.(\d{1,9}))?)(?![\d.])/y;
-const JSON_TIME = /"(?:@?timestamp|ts|time|t|datetime|date|asctime|eventTime|event_time|__REALTIME_TIMESTAMP)"\s{0,8}:\s{0,8}"?/g;
+const JSON_TIME = new RegExp(
+  '"(?:@?timestamp|ts|time|t|datetime|date|asctime|eventTime|event_time|__REALTIME_TIMESTAMP)"' +
+    '\\s{0,8}:\\s{0,8}"?',
+  "g",
+);
 
 /** @param {number} code */
 const isDigit = (code) => code >= 0x30 && code <= 0x39;
@@ -67,32 +72,46 @@ const isWord = (code) =>
 export function findTime(line, context, from = 0, to = line.length) {
   const end = Math.min(to, from + REACH);
   let inWord = false;
+  let start = from;
   for (let at = from; at < end; at += 1) {
     const code = line.charCodeAt(at);
     if (!isWord(code)) {
       inWord = false;
+      if (code === 0x1b) {
+        const past = pastColour(line, at);
+        if (at - start <= 2) start = past;
+        at = past - 1;
+      }
       continue;
     }
     if (inWord) continue;
     inWord = true;
-    const found = isDigit(code) ? digitTime(line, at, from, context) : letterTime(line, at, context);
+    const found = isDigit(code) ? digitTime(line, at, start, context) : letterTime(line, at, context);
     if (found) return found;
   }
   return null;
 }
 
+const COLOUR = /\x1b\[[\d;:]{0,64}m/y;
+
+/** A colour in front of a time is no part of a word. @param {string} line @param {number} at */
+function pastColour(line, at) {
+  COLOUR.lastIndex = at;
+  return COLOUR.test(line) ? COLOUR.lastIndex : at + 1;
+}
+
 /**
  * @param {string} line
  * @param {number} at
- * @param {number} from
+ * @param {number} start of the line's text
  * @param {Context} context
  */
-function digitTime(line, at, from, context) {
+function digitTime(line, at, start, context) {
   for (const form of DIGIT_FORMS) {
     const found = match(form, line, at, context);
     if (found) return found;
   }
-  if (at > from + 2) return null; // a bare number or clock later in the line is a value
+  if (at > start + 2) return null; // a bare number or clock later in the line is a value
   return match(BARE_CLOCK, line, at, context) ?? epochTime(line, at);
 }
 
@@ -142,7 +161,8 @@ function match(form, line, at, context) {
     }
   }
   if (!Number.isFinite(ms)) return null;
-  return { from: at, to: at + hit[0].length, ms, hasDate: month !== undefined, digits: Math.min(6, fraction.length) };
+  const digits = Math.min(6, fraction.length);
+  return { from: at, to: at + hit[0].length, ms, hasDate: month !== undefined, digits };
 }
 
 /** @param {string} text as matched by ZONE */
@@ -155,7 +175,7 @@ function zoneName(text) {
  * @param {number} local ms as if the clock on the wall were UTC
  * @param {string} zone
  */
-function toUtc(local, zone) {
+export function toUtc(local, zone) {
   const guess = local - offsetAt(local, zone) * 60_000;
   return local - offsetAt(guess, zone) * 60_000;
 }
@@ -165,7 +185,7 @@ function toUtc(local, zone) {
  * @param {number} clockMs since midnight
  * @param {Context} context
  */
-function pastClock(clockMs, { zone, now }) {
+export function pastClock(clockMs, { zone, now }) {
   const wall = now + offsetAt(now, zone) * 60_000;
   const today = toUtc(Math.floor(wall / DAY) * DAY + clockMs, zone);
   return today <= now + 3_600_000 ? today : toUtc(Math.floor(wall / DAY - 1) * DAY + clockMs, zone);
@@ -177,13 +197,14 @@ function pastClock(clockMs, { zone, now }) {
  * @param {number} at
  * @returns {FoundTime | null}
  */
-function epochTime(line, at) {
+export function epochTime(line, at) {
   EPOCH.lastIndex = at;
   const hit = EPOCH.exec(line);
   if (!hit) return null;
   const whole = hit[0].split(".")[0]?.length ?? 10;
   const ms = Number(hit[0]) * (whole === 10 ? 1000 : whole === 13 ? 1 : whole === 16 ? 1e-3 : 1e-6);
-  return { from: at, to: at + hit[0].length, ms, hasDate: true, digits: hit[1]?.length ?? (whole > 10 ? 3 : 0) };
+  const digits = hit[1]?.length ?? (whole > 10 ? 3 : 0);
+  return { from: at, to: at + hit[0].length, ms, hasDate: true, digits };
 }
 
 /**
@@ -229,72 +250,4 @@ export function showTime(found, display, context, reference = NaN) {
   const day = dayTime(found.ms, zone).slice(0, -9);
   const isToday = day === dayTime(context.now, zone).slice(0, -9) && Math.abs(context.now - found.ms) < 2 * DAY;
   return isToday ? text + sub : `${day.slice(4)} ${text}${sub}`;
-}
-
-const UNITS = new Map([["s", 1000], ["m", 60_000], ["h", 3_600_000], ["d", DAY], ["w", 7 * DAY]]);
-const WEEKDAYS = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
-
-/**
- * `14:02`, `14:02:11`, `yesterday 18:00`, `-15m` (`-1h30m`), ISO 8601 (or its date alone), epoch; also
- * `today`, a weekday, `22 Nov 14:02` and anything that a log line may hold.
- * @param {string} text
- * @param {Context} context
- * @returns {{ms: number, echo: string} | {error: string}}
- */
-export function parseGoTo(text, context) {
-  const zone = context.local ?? context.zone;
-  const typed = text.trim().slice(0, 80);
-  const ms = goTo(typed, { ...context, zone });
-  if (typed === "" || !Number.isFinite(ms) || Math.abs(ms) > 8.64e15) {
-    return { error: "Not a time. Try 14:02, yesterday 18:00, -15m, 2026-11-22 14:02 or 1763820126." };
-  }
-  const year = new Date(ms).getUTCFullYear();
-  const sameYear = year === new Date(context.now).getUTCFullYear();
-  return { ms, echo: `${dayTime(ms, zone)}${sameYear ? "" : ` ${year}`} ${zoneLabel(ms, zone)}` };
-}
-
-/** @param {number} ms @param {string} zone */
-function zoneLabel(ms, zone) {
-  const minutes = offsetAt(ms, zone);
-  if (minutes === 0) return "UTC";
-  const two = (/** @type {number} */ n) => String(n).padStart(2, "0");
-  const size = Math.abs(minutes);
-  return `UTC${minutes < 0 ? "-" : "+"}${two(Math.floor(size / 60))}:${two(size % 60)}`;
-}
-
-/** @param {string} typed @param {Context} context @returns {number} NaN when it is no time */
-function goTo(typed, context) {
-  const ago = /^-\s{0,4}((?:\d{1,9}\s{0,2}[smhdw]\s{0,2}){1,5})$/i.exec(typed);
-  if (ago) {
-    let sum = 0;
-    for (const [, n, unit] of (ago[1] ?? "").matchAll(/(\d+)\s*([smhdw])/gi)) {
-      sum += Number(n) * (UNITS.get((unit ?? "").toLowerCase()) ?? NaN);
-    }
-    return context.now - sum;
-  }
-  const time = /^(?:(today|yesterday|sun|mon|tue|wed|thu|fri|sat)[a-z]{0,6})?\s{0,4}(?:(\d\d?):(\d\d)(?::(\d\d)(?:\.(\d{1,3}))?)?)?$/i.exec(typed);
-  if (time && typed !== "") {
-    const [, day, h = "0", mi = "0", s = "0", f = "0"] = time;
-    if (Number(h) > 23 || Number(mi) > 59 || Number(s) > 60) return NaN;
-    const clockMs = ((Number(h) * 60 + Number(mi)) * 60 + Number(s)) * 1000 + Number(`0.${f}`) * 1000;
-    if (!day) return pastClock(clockMs, context);
-    const wall = Math.floor((context.now + offsetAt(context.now, context.zone) * 60_000) / DAY);
-    const name = day.toLowerCase();
-    const back = name === "today" ? 0 : name === "yesterday" ? 1
-      : (((wall + 4 - WEEKDAYS.indexOf(name)) % 7) + 7) % 7 || 7;
-    return toUtc((wall - back) * DAY + clockMs, context.zone);
-  }
-  if (/^\d{10}(?:\.\d{1,9})?$|^\d{13}$|^\d{16}$|^\d{19}$/.test(typed)) return epochTime(typed, 0)?.ms ?? NaN;
-  const whole = completed(typed);
-  const found = findTime(whole, context);
-  return found && found.from === 0 && found.to === whole.length ? found.ms : NaN;
-}
-
-/** A date alone means its first moment, hours and minutes their first second. @param {string} typed */
-function completed(typed) {
-  const date = typed.replace(/^(\d) /, "0$1 ");
-  if (/^\d{4}-\d\d-\d\d$/.test(date)) return `${date} 00:00:00`;
-  const full = date.replace(/([T ]\d\d:\d\d)(?=$| ?Z| ?[+-]\d\d)/, "$1:00");
-  const named = /^(\d\d?) ([A-Z][a-z]{2})(?: (\d\d:\d\d:\d\d))?$/.exec(full); // 22 Nov 14:02 as syslog has it
-  return named ? `${named[2]} ${named[1]} ${named[3] ?? "00:00:00"}` : full;
 }

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { findTime, parseGoTo, showTime, timeOf } from "../../../web/model/times.js";
+import { parseGoTo } from "../../../web/model/goto.js";
+import { findTime, showTime, timeOf } from "../../../web/model/times.js";
 import { random } from "./random.js";
 
 const now = Date.UTC(2026, 10, 22, 14, 30, 0);
