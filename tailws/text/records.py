@@ -1,0 +1,150 @@
+"""Multi-line records: which lines belong to the line before them.
+
+A stack trace, a wrapped message or pretty-printed JSON is one thing to a reader, so a filter that
+shows its head shows all of it. Whether a line is a continuation is decided from that line and the
+one before it alone: records can thus be found from any place in a file, forwards and backwards,
+and two readers never disagree.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from tailws.text.program import Block
+
+#: Continuation lines of one record; a longer one is cut into several.
+MAX_LINES: Final = 1000
+
+# A continuation by its own looks.
+_OWN: Final = re.compile(
+    rb"[ \t]+[^\s]"  # indented
+    rb"|at [\w$.<>/]+\("  # Java without its tab
+    rb"|(?:Caused by|Suppressed|Wrapped by): "
+    rb"|\.\.\. \d+ (?:more|common frames)"
+    rb"|(?:[a-z_$][\w$]*\.)+[A-Z][\w$]*(?:Exception|Error|Throwable)\b(?::| ?\r?\n|$)"
+    rb"|Traceback \(most recent call last\):"
+    rb"|During handling of the above exception, another"
+    rb"|The above exception was the direct cause"
+    rb"|--- End of (?:inner exception )?stack trace"
+    rb"|goroutine \d+ \[|created by \S+"  # Go
+    rb"|stack backtrace:|note: run with `RUST_BACKTRACE"  # Rust
+    rb"|Stack trace:\r?(?:\n|$)|#\d+ +\S"  # PHP, gdb
+    rb"|[\])}]+[;,]?\r?(?:\n|$)"  # the end of pretty-printed data
+)
+_FRAME: Final = re.compile(rb" +File \"| {4}(?! *at )")
+# Python's last line: `ValueError: x`, `requests.exceptions.Timeout`, but no level's label
+_RAISED: Final = re.compile(
+    rb"(?!(?:Error|Warning|Info|Debug|Notice|Trace|Fatal|Critical|Alert|Panic): )"
+    rb"(?:[A-Za-z_]\w*\.)*(?>[A-Z]\w*?[a-z]\w*+)(?:: |:?\r?(?:\n|$))"
+)
+_GO_FRAME: Final = re.compile(rb"[\w./*\-\[\]{}]+\(.*\)\r?(?:\n|$)")
+_GO_BEFORE: Final = re.compile(rb"goroutine \d+ \[|\t")
+_BLANK: Final = re.compile(rb"\r?(?:\n|$)")
+_BEFORE_BLANK: Final = re.compile(
+    rb"[\w.]*(?:Error|Exception|Exit|Interrupt)\b|panic: |fatal error: "
+)
+
+
+def is_continuation(line: bytes, previous: bytes) -> bool:
+    """Whether `line` belongs to the record of the line before it."""
+    both = previous.rstrip(b"\n") + b"\n"
+    return _continues(both + line, len(both), len(both) + len(line), 0)
+
+
+def _continues(block: Block, start: int, end: int, previous: int) -> bool:
+    """Whether the line at `start` continues the line at `previous` (-1: there is none)."""
+    if _OWN.match(block, start, end):
+        return True
+    if previous < 0:
+        return False
+    if _BLANK.match(block, start, end):
+        return bool(
+            _BEFORE_BLANK.match(block, previous, start)
+            or (_OWN.match(block, previous, start) and block[previous] not in b" \t")
+        )
+    if _FRAME.match(block, previous, start):
+        return _RAISED.match(block, start, end) is not None
+    if _GO_BEFORE.match(block, previous, start):
+        return _GO_FRAME.match(block, start, end) is not None
+    return False
+
+
+def _previous(block: Block, start: int, at: int) -> int:
+    """Where the line before the one at `at` begins, or -1 at `start`."""
+    return block.rfind(b"\n", start, at - 1) + 1 or start if at > start else -1
+
+
+def _is_head(block: Block, start: int, at: int, end: int) -> bool:
+    return not _continues(block, at, end, _previous(block, start, at))
+
+
+def grow(block: Block, start: int, end: int, low: int, high: int) -> tuple[int, int]:
+    """The smallest run of whole records that holds the lines `block[start:end]`.
+
+    It does not look beyond `block[low:high]`; all are edges of lines.
+    """
+    find = block.find
+    for _ in range(MAX_LINES):
+        previous = _previous(block, low, start)
+        if previous < 0 or not _continues(
+            block, start, find(b"\n", start, high) + 1 or high, previous
+        ):
+            break
+        start = previous
+    last = _previous(block, low, end)
+    for _ in range(MAX_LINES):
+        if end >= high:
+            break
+        after = find(b"\n", end, high) + 1 or high
+        if not _continues(block, end, after, last):
+            break
+        last, end = end, after
+    return start, end
+
+
+def records(block: Block) -> Iterator[tuple[int, int, int]]:
+    """Each record of a block of whole lines: where it begins and ends, and its number of lines.
+
+    The first may lack its head, and the last its end, if the block was cut there.
+    """
+    at, size = 0, len(block)
+    previous, head, lines = -1, 0, 0
+    while at < size:
+        end = block.find(b"\n", at) + 1 or size
+        if lines and (lines > MAX_LINES or not _continues(block, at, end, previous)):
+            yield head, at, lines
+            head, lines = at, 0
+        lines += 1
+        previous, at = at, end
+    if lines:
+        yield head, size, lines
+
+
+def first_head(block: Block) -> int:
+    """Where the first record begins that surely has its head in the block, or the block's length.
+
+    Who scans backwards block by block keeps what is before it for the block before. (What the
+    first line is may depend on a line before it: then it is taken for a continuation.)
+    """
+    at, size, previous = 0, len(block), -1
+    while at < size:
+        end = block.find(b"\n", at) + 1 or size
+        if not _continues(block, at, end, previous) and (
+            previous >= 0 or not any(p.match(block, at, end) for p in (_BLANK, _RAISED, _GO_FRAME))
+        ):
+            return at
+        previous, at = at, end
+    return size
+
+
+def last_head(block: Block) -> int:
+    """Where the last record of the block begins; 0 if no line in it is a head.
+
+    Who scans forwards block by block takes the next block from there.
+    """
+    end = at = len(block)
+    while at > 0:
+        end, at = at, _previous(block, 0, at)
+        if _is_head(block, 0, at, end):
+            return at
+    return 0

@@ -1,0 +1,163 @@
+"""Records: a stack trace belongs to the line that it follows."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tailws.text import records
+
+#: Each record is one paragraph, led by `>`.
+SAMPLE = """
+>2026-11-22 14:02:11,123 ERROR boom
+Traceback (most recent call last):
+  File "a.py", line 1, in f
+    raise ValueError("x")
+    ~~~~~^^^^^
+ValueError: x
+
+During handling of the above exception, another exception occurred:
+
+Traceback (most recent call last):
+  File "a.py", line 1, in f
+    raise Timeout
+requests.exceptions.Timeout: y
+>2026-11-22 INFO fine
+>ERROR broken
+java.lang.IllegalStateException: bad
+	at com.foo.Bar(Bar.java:12)
+	... 18 more
+Caused by: java.lang.NullPointerException
+	at com.foo.Bar(Bar.java:1)
+... 3 more
+>next
+>panic: boom
+
+goroutine 1 [running]:
+main.main()
+	/tmp/x.go:4 +0x1d
+net/http.(*conn).serve(0xc000, {0x7f, 0x1})
+	/usr/lib/go/server.go:1
+created by net/http.(*Server).Serve
+	/usr/lib/go/server.go:3
+>exit status 2
+>Error: first
+    at foo (a.js:1:2)
+>Error: second
+    at foo (a.js:1:2)
+>thread 'main' panicked at src/main.rs:2:5:
+stack backtrace:
+   0: std::panicking
+note: run with `RUST_BACKTRACE=1`
+>PHP Fatal error:  Uncaught Exception: x in /a.php:3
+Stack trace:
+#0 {main}
+  thrown in /a.php on line 3
+>System.InvalidOperationException: x
+   at Foo.Bar()
+--- End of inner exception stack trace ---
+   at Foo.Baz()
+>{
+  "a": {
+    "b": 1
+  }
+}
+>a
+>
+>b
+>config:
+    key: value
+>Warning: text
+>Nov 22 14:02:11 host app: text
+"""
+EXPECTED = [part.encode() for part in SAMPLE.strip("\n").split("\n>")]
+EXPECTED[0] = EXPECTED[0][1:]
+POOL = [line for record in EXPECTED for line in record.split(b"\n")]
+LINES = st.lists(st.sampled_from(POOL), max_size=20)
+
+
+def block_of(lines: list[bytes], final: bool = True) -> bytes:
+    block = b"".join(line + b"\n" for line in lines)
+    return block if final or block.endswith(b"\n\n") or block == b"\n" else block[:-1]
+
+
+@pytest.mark.parametrize("ending", [b"\n", b"\r\n"])
+def test_traces_of_many_languages_belong_to_their_head(ending: bytes) -> None:
+    """Python, Java, Go, JavaScript, Rust, PHP, .NET and pretty-printed JSON."""
+    block = b"".join(record.replace(b"\n", ending) + ending for record in EXPECTED)
+    found = [block[a:b].replace(ending, b"\n")[:-1] for a, b, _ in records.records(block)]
+    assert found == EXPECTED
+
+
+@given(LINES, st.booleans())
+def test_records_are_a_partition_of_the_lines(lines: list[bytes], final: bool) -> None:
+    """Each line is in one record; a record begins where a line continues none."""
+    block = block_of(lines, final)
+    at = 0
+    for start, end, count in records.records(block):
+        assert start == at
+        assert count == block.count(b"\n", start, end) + (block[end - 1] != 10)
+        at = end
+    assert at == len(block)
+    heads = [a for a, _, _ in records.records(block)]
+    starts = [sum(len(line) + 1 for line in lines[:n]) for n in range(len(lines))]
+    for number, start in enumerate(starts[1:], 1):
+        is_head = not records.is_continuation(lines[number], lines[number - 1])
+        assert (start in heads) is is_head
+
+
+@given(LINES, st.booleans(), st.data())
+def test_any_lines_grow_to_the_records_that_hold_them(
+    lines: list[bytes], final: bool, data: st.DataObject
+) -> None:
+    """From any run of lines, in both directions, to the same edges."""
+    block = block_of(lines, final)
+    if not block:
+        return
+    spans = [(a, b) for a, b, _ in records.records(block)]
+    edges = [0, *(n + 1 for n, byte in enumerate(block) if byte == 10 and n + 1 < len(block))]
+    start = data.draw(st.sampled_from(edges))
+    end = data.draw(st.sampled_from([e for e in [*edges, len(block)] if e > start]))
+    expected = (
+        max(a for a, b in spans if a <= start < b),
+        min(b for a, b in spans if a < end <= b),
+    )
+    assert records.grow(block, start, end, 0, len(block)) == expected
+
+
+@given(LINES, st.integers(0, 20))
+def test_scanning_block_by_block_finds_the_same_records(lines: list[bytes], cut: int) -> None:
+    """Forwards from `last_head`, backwards to `first_head`: no record is split."""
+    block = block_of(lines)
+    heads = [a for a, _, _ in records.records(block)]
+    at = sum(len(line) + 1 for line in lines[:cut])
+    before, behind = block[:at], block[at:]
+    if before:
+        assert records.last_head(before) in heads
+    first = at + records.first_head(behind)
+    assert first == len(block) or first in heads
+
+
+def test_a_record_without_end_is_cut() -> None:
+    """A file of indented lines is not one record as long as the file."""
+    block = b"head\n" + b"  x\n" * 5000
+    sizes = [count for _, _, count in records.records(block)]
+    assert max(sizes) <= records.MAX_LINES + 1
+    start, end = records.grow(block, 10_001, 10_005, 0, len(block))
+    assert block.count(b"\n", start, end) <= 2 * records.MAX_LINES + 1
+
+
+@given(st.binary(max_size=60), st.binary(max_size=60))
+def test_any_two_lines_have_an_answer(line: bytes, previous: bytes) -> None:
+    """No line raises, whatever a program wrote."""
+    records.is_continuation(line.replace(b"\n", b""), previous.replace(b"\n", b""))
+
+
+@pytest.mark.timeout(60)
+def test_hostile_lines_take_no_longer_than_others() -> None:
+    """The patterns do not backtrack over a long line."""
+    before = b"    x"
+    for part in (b"A", b"Aa", b"a.", b"(", b"a(", b"#1 ", b" ", b"$", b"]"):
+        line = part * (65_536 // len(part))
+        records.is_continuation(line, before)
+        records.is_continuation(line, b"\tx")
+        records.is_continuation(b"", line)
