@@ -1,0 +1,146 @@
+/**
+ * Where each row stands on the paper.
+ *
+ * The paper is a tall empty area that a native scroller moves. Layout grows from an anchor (a row
+ * and its y): rows after it go down, rows before it go up into free paper. So putting history in
+ * front never changes the scroll position, and no height has to be known for a row that is not near
+ * the viewport. While following, the anchor is the last row and its bottom is the paper's end.
+ *
+ * @typedef {import("./blocks.js").Ref} Ref
+ * @typedef {import("./blocks.js").Block} Block
+ * @typedef {{block: Block, i: number, ord: number, y: number, h: number}} Placed
+ * @typedef {(block: Block, i: number) => number} HeightOf px of one row; 0 hides it
+ */
+
+import { resolve } from "./blocks.js";
+
+/** Height of the paper. Chrome clips elements at 33.5 million px, Firefox at about 17.9. */
+export const PAPER = 4_000_000;
+
+/** Where the end of the log lies on the paper while following: room above for all that is held. */
+export const END = 3_000_000;
+
+/** Rows kept above and below the viewport, so that a short scroll shows no blank. */
+const OVER = 6;
+
+export class Layout {
+  /**
+   * @param {import("./blocks.js").Blocks} blocks
+   * @param {HeightOf} heightOf
+   */
+  constructor(blocks, heightOf) {
+    this.blocks = blocks;
+    this.heightOf = heightOf;
+    /** @type {Ref | null} */
+    this.anchor = null;
+    this.y = 0;
+  }
+
+  /** Fixes a row at a place. @param {Ref} ref @param {number} y */
+  fix(ref, y) {
+    this.anchor = resolve(ref);
+    this.y = y;
+  }
+
+  /**
+   * Fixes the last row so that it ends at `bottom`. Returns false when there is none.
+   * @param {number} bottom
+   */
+  pinEnd(bottom) {
+    let ord = this.blocks.end - 1;
+    let last = this.blocks.at(ord);
+    while (last && this.heightOf(last.block, last.i) === 0) last = this.blocks.at(--ord);
+    if (!last) {
+      this.anchor = null;
+      return false;
+    }
+    this.fix(last, bottom - this.heightOf(last.block, last.i));
+    return true;
+  }
+
+  /** The anchor's ordinal; the nearest held row's when its block was dropped. */
+  #start() {
+    if (this.anchor) {
+      const ord = this.blocks.ord(this.anchor);
+      if (!Number.isNaN(ord)) return ord;
+    }
+    return this.blocks.rows ? this.blocks.first : NaN;
+  }
+
+  /**
+   * The rows that cover `top` to `top + height`, and a few more at both sides.
+   * @param {number} top y on the paper
+   * @param {number} height
+   * @returns {{rows: Placed[], above: number, below: number, topY: number | null,
+   *   endY: number | null}} above, below: rows held beyond those placed; topY and endY: the edge of
+   *   what is held, where it was reached
+   */
+  place(top, height) {
+    const { blocks, heightOf } = this;
+    /** @type {Placed[]} */
+    const rows = [];
+    let ord = this.#start();
+    if (Number.isNaN(ord)) return { rows, above: 0, below: 0, topY: null, endY: null };
+    let y = this.y;
+    const bottom = top + height;
+    // Up to the first row wanted, then down through the last one.
+    let extra = 0;
+    let cursor = /** @type {Ref | null} */ (blocks.at(ord));
+    while (cursor && ord > blocks.first && (y > top || extra < OVER)) {
+      ord--;
+      cursor = cursor.i > 0 ? { block: cursor.block, i: cursor.i - 1 } : blocks.at(ord);
+      if (!cursor) break;
+      const h = heightOf(cursor.block, cursor.i);
+      y -= h;
+      if (y + h <= top && h > 0) extra++;
+    }
+    const firstOrd = ord;
+    const topY = ord === blocks.first ? y : null;
+    let over = 0;
+    while (cursor && ord < blocks.end) {
+      const h = heightOf(cursor.block, cursor.i);
+      if (h > 0) rows.push({ block: cursor.block, i: cursor.i, ord, y, h });
+      y += h;
+      ord++;
+      if (y >= bottom && h > 0 && ++over > OVER) break;
+      cursor = cursor.i + 1 < cursor.block.count
+        ? { block: cursor.block, i: cursor.i + 1 }
+        : blocks.at(ord);
+    }
+    // Far above the viewport may be many rows when the anchor lay there: keep only those near it.
+    let keep = 0;
+    while (keep + OVER < rows.length && rows[keep + OVER].y + rows[keep + OVER].h <= top) keep++;
+    return {
+      rows: keep ? rows.slice(keep) : rows,
+      above: (rows.length ? rows[keep].ord : firstOrd) - blocks.first,
+      below: blocks.end - ord,
+      topY,
+      endY: ord >= blocks.end ? y : null,
+    };
+  }
+
+  /** Moves all rows by the same amount. @param {number} dy */
+  shift(dy) {
+    this.y += dy;
+  }
+
+  /**
+   * The y of a row, by walking from the anchor; NaN when it is not held.
+   * @param {Ref} ref
+   */
+  yOf(ref) {
+    const from = this.#start();
+    const to = this.blocks.ord(ref);
+    if (Number.isNaN(from) || Number.isNaN(to)) return NaN;
+    let y = this.y;
+    for (let ord = from; ord < to; ord++) y += this.#height(ord);
+    for (let ord = from - 1; ord >= to; ord--) y -= this.#height(ord);
+    return y;
+  }
+
+  /** @param {number} ord */
+  #height(ord) {
+    const at = this.blocks.at(ord);
+    return at ? this.heightOf(at.block, at.i) : 0;
+  }
+}

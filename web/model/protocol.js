@@ -1,0 +1,109 @@
+/**
+ * What page and daemon say to each other: subprotocol `tailws.v1`.
+ *
+ * A message of the daemon is one line of JSON, the head, and, where there is a body, a newline and
+ * the raw log lines. Commands of the page are one JSON object. This module reads heads, splits
+ * bodies into line starts, and knows the shape of each message; it sends nothing.
+ *
+ * @typedef {string} Cursor an opaque place between two lines of one source; never looked into
+ * @typedef {{name: string, state: string, detail?: string, path?: string, size?: number,
+ *   modified?: number, zone?: string}} SourceInfo
+ * @typedef {{pattern?: string, ignore_case?: boolean, word?: boolean, fixed?: boolean,
+ *   level?: string, where?: string}} Term one condition on a line; a text is a pattern
+ * @typedef {{include?: (string | Term)[], exclude?: (string | Term)[]}} Filter
+ *
+ * @typedef {{type: "hello", version?: string, host?: string, title?: string, zone?: string,
+ *   now?: number, sources: SourceInfo[], features?: string[],
+ *   views?: {name: string, address: string}[]}} Hello
+ * @typedef {{type: "sources", sources: SourceInfo[]}} Sources
+ * @typedef {{type: "subscribed", source: string, cursor: Cursor, id?: number, at?: number}}
+ *   Subscribed
+ * @typedef {{type: "unsubscribed", source: string, id?: number}} Unsubscribed
+ * @typedef {{type: "lines", source: string, start: Cursor, end: Cursor, t?: number, at?: number,
+ *   number?: number, hidden?: number}} Lines
+ * @typedef {{type: "history", source: string, start: Cursor, end: Cursor, more: boolean,
+ *   id?: number, at?: number, number?: number, hidden?: number, file?: string, time?: number}}
+ *   History
+ * @typedef {{type: "gap", source: string, bytes: number | null, reason: string, start?: Cursor,
+ *   end?: Cursor, t?: number}} Gap
+ * @typedef {{type: "event", source: string, event: string, file?: string, detail?: string,
+ *   t?: number}} Event
+ * @typedef {{type: "error", code: string, message: string, source?: string, id?: number}} Failure
+ * @typedef {{type: "located", source: string, cursor: Cursor | null, exact?: boolean, id?: number,
+ *   at?: number, number?: number, time?: number, oldest?: Cursor}} Located
+ * @typedef {{type: "found", id: number, source: string,
+ *   hits: {cursor: Cursor, skip?: number, at?: number}[], scanned: number, of: number,
+ *   file?: string, count?: number, done?: boolean}} Found
+ * @typedef {{type: "match", source: string, cursor: Cursor, count: number, id?: number,
+ *   rule?: string, t?: number}} Match
+ * @typedef {{type: "activity", sources: Record<string, number[]>, t?: number}} Activity
+ * @typedef {{type: "extent", source: string, id?: number,
+ *   files: {name: string, size: number, exact?: boolean, first?: number, start?: Cursor}[]}} Extent
+ * @typedef {{type: "outline", source: string, id?: number, buckets: (number[] | null)[],
+ *   scanned: number, of: number, done?: boolean}} Outline
+ * @typedef {{type: "behind", source: string, bytes: number}} Behind
+ * @typedef {{type: "pong", t: number, id?: number}} Pong
+ *
+ * @typedef {Hello | Sources | Subscribed | Unsubscribed | Lines | History | Gap | Event | Failure
+ *   | Located | Found | Match | Activity | Extent | Outline | Behind | Pong} Head
+ */
+
+export const SUBPROTOCOL = "tailws.v1";
+
+/** What a close code means for the page. Codes of RFC 6455, section 7.4.1, and 1013 of its registry. */
+export const CLOSE = { GOING_AWAY: 1001, POLICY: 1008, TRY_AGAIN: 1013 };
+
+/**
+ * Reads one message. Returns null for what is not a message of this protocol: a client ignores
+ * what it does not know.
+ * @param {string} data
+ * @returns {{head: Head, body: string | null} | null} body is null where the message has none
+ */
+export function read(data) {
+  const newline = data.indexOf("\n");
+  let head;
+  try {
+    head = JSON.parse(newline < 0 ? data : data.slice(0, newline));
+  } catch {
+    return null;
+  }
+  if (head === null || typeof head !== "object" || typeof head.type !== "string") return null;
+  return { head, body: newline < 0 ? null : data.slice(newline + 1) };
+}
+
+/**
+ * The start of every line in a body. A null body has no line; an empty one has one empty line.
+ * @param {string | null} body
+ * @returns {Uint32Array}
+ */
+export function lineStarts(body) {
+  if (body === null) return new Uint32Array(0);
+  let starts = new Uint32Array(Math.max(8, body.length >> 6));
+  let count = 0;
+  for (let from = 0; ; ) {
+    if (count === starts.length) {
+      const wider = new Uint32Array(count * 2);
+      wider.set(starts);
+      starts = wider;
+    }
+    starts[count++] = from;
+    const newline = body.indexOf("\n", from);
+    if (newline < 0) return starts.slice(0, count);
+    from = newline + 1;
+  }
+}
+
+/**
+ * A filter as the keys of a command. One pattern goes as it is, for a daemon that takes no lists.
+ * @param {Filter} filter
+ * @returns {{include?: unknown, exclude?: unknown}}
+ */
+export function filterKeys(filter) {
+  /** @type {{include?: unknown, exclude?: unknown}} */
+  const keys = {};
+  for (const key of /** @type {const} */ (["include", "exclude"])) {
+    const terms = filter[key];
+    if (terms?.length) keys[key] = terms.length === 1 ? terms[0] : terms;
+  }
+  return keys;
+}

@@ -1,0 +1,315 @@
+/**
+ * Several logs in one window, in the order of their times.
+ *
+ * Live lines are placed by time, but only below what the user has before his eyes, or, while
+ * following, within the last two seconds; what comes later than that is placed on arrival and
+ * marked as late. Backwards, a line is placed only when every log is loaded to before its time (the
+ * watermark), so that nothing is ever inserted between rows already read. Lines that wait for the
+ * watermark stay in a buffer of their log.
+ *
+ * @typedef {import("./feed.js").Host} Host
+ * @typedef {import("./feed.js").Edge} Edge
+ * @typedef {import("./blocks.js").Ref} Ref
+ */
+
+import { Block, slice } from "./blocks.js";
+
+/** How far back in time a live line may be put while following. */
+const SETTLE = 2000;
+
+export class Weave {
+  /**
+   * @param {import("./blocks.js").Blocks} blocks
+   * @param {Pick<Host, "following" | "timeOf" | "floor">} host
+   */
+  constructor(blocks, host) {
+    this.blocks = blocks;
+    this.host = host;
+    /** Lines above the window that wait for the watermark, oldest first. @type {Map<string, Block[]>} */
+    this.back = new Map();
+    /** The same below the window. @type {Map<string, Block[]>} */
+    this.ahead = new Map();
+  }
+
+  clear() {
+    this.back.clear();
+    this.ahead.clear();
+  }
+
+  /** Whether this log has lines that wait for the others. @param {string} source */
+  waits(source) {
+    return (this.back.get(source)?.length ?? 0) > 0;
+  }
+
+  /** Whether this log has lines below that wait for the others. @param {string} source */
+  waitsBelow(source) {
+    return (this.ahead.get(source)?.length ?? 0) > 0;
+  }
+
+  /**
+   * Places one live block.
+   * @param {Block} block
+   * @returns {void}
+   */
+  arrive(block) {
+    const times = timesOf(block, this.host.timeOf);
+    const { blocks } = this;
+    const floor = this.host.following() ? blocks.first : Math.min(blocks.end, this.host.floor());
+    const newest = this.#timeAt(blocks.end - 1);
+    const limit = this.host.following() ? newest - SETTLE : -Infinity;
+    // Lines with the same place go in together; from the last to the first, so that no place moves.
+    let to = block.count;
+    while (to > 0) {
+      const place = this.#place(times[to - 1], floor, limit);
+      let from = to - 1;
+      while (from > 0 && this.#place(times[from - 1], floor, limit) === place) from--;
+      const part = from === 0 && to === block.count ? block : slice(block, from, to);
+      const before = this.#timeAt(place - 1);
+      for (let i = 0; i < part.count; i++) {
+        const late = before - times[from + i];
+        if (late > 0) (part.late ??= new Map()).set(i, late);
+      }
+      blocks.insert(place, part);
+      to = from;
+    }
+  }
+
+  /**
+   * The ordinal before which a line of time `t` belongs.
+   * @param {number} t @param {number} floor @param {number} limit
+   */
+  #place(t, floor, limit) {
+    let ord = this.blocks.end;
+    while (ord > floor) {
+      const row = this.#timeAt(ord - 1);
+      if (!(row > t) || row < limit) break;
+      ord--;
+    }
+    return ord;
+  }
+
+  /** @param {number} ord @returns {number} -Infinity where there is no row */
+  #timeAt(ord) {
+    for (let at = ord; ; at--) {
+      const ref = this.blocks.at(at);
+      if (!ref) return -Infinity;
+      if (!ref.block.rule) return timesOf(ref.block, this.host.timeOf)[ref.i];
+    }
+  }
+
+  /**
+   * A page of one log above the window.
+   * @param {Block} block
+   * @param {Map<string, Edge>} edges
+   */
+  above(block, edges) {
+    if (block.count) {
+      const waiting = this.back.get(block.source) ?? [];
+      waiting.unshift(block);
+      this.back.set(block.source, waiting);
+    }
+    this.placeAbove(edges);
+  }
+
+  /** Places what the watermark allows. @param {Map<string, Edge>} edges */
+  placeAbove(edges) {
+    let watermark = -Infinity;
+    for (const [source, edge] of edges) {
+      if (!edge.above) continue;
+      const oldest = this.back.get(source)?.[0] ?? this.blocks.list.find((one) => one.source === source && !one.rule);
+      watermark = Math.max(watermark, oldest ? timesOf(oldest, this.host.timeOf)[0] : Infinity);
+    }
+    /** @type {Block[]} */
+    const ready = [];
+    for (const [source, waiting] of this.back) {
+      while (waiting.length) {
+        const last = waiting[waiting.length - 1];
+        const times = timesOf(last, this.host.timeOf);
+        let from = last.count;
+        while (from > 0 && times[from - 1] >= watermark) from--;
+        if (from === last.count) break;
+        waiting.pop();
+        ready.push(from ? slice(last, from, last.count) : last);
+        if (from) {
+          waiting.push(slice(last, 0, from));
+          break;
+        }
+      }
+      if (!waiting.length) this.back.delete(source);
+    }
+    for (const part of this.#merge(ready.reverse()).reverse()) this.blocks.prepend(part);
+  }
+
+  /**
+   * A page of one log below the window.
+   * @param {Block} block
+   * @param {Map<string, Edge>} edges
+   * @param {Set<string>} atEnd logs of which nothing more is below
+   */
+  below(block, edges, atEnd) {
+    if (block.count) {
+      const waiting = this.ahead.get(block.source) ?? [];
+      waiting.push(block);
+      this.ahead.set(block.source, waiting);
+    }
+    this.placeBelow(edges, atEnd);
+  }
+
+  /** @param {Map<string, Edge>} edges @param {Set<string>} atEnd */
+  placeBelow(edges, atEnd) {
+    let watermark = Infinity;
+    for (const source of edges.keys()) {
+      if (atEnd.has(source)) continue;
+      const waiting = this.ahead.get(source);
+      const newest = waiting?.[waiting.length - 1] ?? this.blocks.list.findLast((one) => one.source === source && !one.rule);
+      const t = newest ? timesOf(newest, this.host.timeOf)[newest.count - 1] : -Infinity;
+      watermark = Math.min(watermark, t);
+    }
+    /** @type {Block[]} */
+    const ready = [];
+    for (const [source, waiting] of this.ahead) {
+      while (waiting.length) {
+        const first = waiting[0];
+        const times = timesOf(first, this.host.timeOf);
+        let to = 0;
+        while (to < first.count && times[to] <= watermark) to++;
+        if (to === 0) break;
+        waiting.shift();
+        ready.push(to < first.count ? slice(first, 0, to) : first);
+        if (to < first.count) {
+          waiting.unshift(slice(first, to, first.count));
+          break;
+        }
+      }
+      if (!waiting.length) this.ahead.delete(source);
+    }
+    for (const part of this.#merge(ready)) this.blocks.append(part);
+  }
+
+  /**
+   * Merges blocks, each in order, into slices in the order of time. Lines of one log keep theirs.
+   * @param {Block[]} parts
+   * @returns {Block[]}
+   */
+  #merge(parts) {
+    /** @type {Map<string, Block[]>} */
+    const queues = new Map();
+    for (const part of parts) {
+      const queue = queues.get(part.source) ?? [];
+      queue.push(part);
+      queues.set(part.source, queue);
+    }
+    const heads = [...queues.values()].map((queue) => ({ queue, k: 0, i: 0 }));
+    /** @type {Block[]} */
+    const out = [];
+    for (;;) {
+      let best = null;
+      let bestTime = Infinity;
+      let second = Infinity;
+      for (const head of heads) {
+        if (head.k >= head.queue.length) continue;
+        const t = timesOf(head.queue[head.k], this.host.timeOf)[head.i];
+        if (best === null || t < bestTime) {
+          second = bestTime;
+          best = head;
+          bestTime = t;
+        } else if (t < second) {
+          second = t;
+        }
+      }
+      if (!best) return out;
+      const block = best.queue[best.k];
+      const times = timesOf(block, this.host.timeOf);
+      let to = best.i + 1;
+      while (to < block.count && times[to] <= second) to++;
+      out.push(best.i === 0 && to === block.count ? block : slice(block, best.i, to));
+      best.i = to;
+      if (to === block.count) {
+        best.k++;
+        best.i = 0;
+      }
+    }
+  }
+
+  /**
+   * The first rows of a new window: all pages, placed as far as the watermarks allow.
+   * @param {Map<string, {above?: Block, below?: Block}>} pages
+   * @param {Map<string, Edge>} edges
+   * @param {Set<string>} atEnd
+   * @returns {Ref | null} the first line of the lower pages
+   */
+  open(pages, edges, atEnd) {
+    for (const [source, { above, below }] of pages) {
+      if (above?.count) this.back.set(source, [above]);
+      if (below?.count) this.ahead.set(source, [below]);
+    }
+    this.placeBelow(edges, atEnd);
+    const first = this.blocks.at(this.blocks.first);
+    this.placeAbove(edges);
+    return first;
+  }
+
+  /**
+   * Takes back what the bounds dropped above, so that the log's edge stays a true cursor: parts of
+   * a message whose other part is still held wait here.
+   * @param {Block[]} dropped
+   * @param {Map<string, Edge>} edges
+   */
+  droppedAbove(dropped, edges) {
+    for (const block of dropped) {
+      const edge = edges.get(block.source);
+      if (!edge || block.rule) continue;
+      if (block.part && !block.part.last) {
+        const waiting = this.back.get(block.source) ?? [];
+        waiting.push(slice(block, 0, block.count));
+        this.back.set(block.source, waiting);
+      } else {
+        this.back.delete(block.source);
+        edge.top = block.end;
+        edge.above = true;
+      }
+    }
+  }
+
+  /** @param {Block[]} dropped newest first @param {Map<string, Edge>} edges */
+  droppedBelow(dropped, edges) {
+    for (const block of dropped) {
+      const edge = edges.get(block.source);
+      if (!edge || block.rule) continue;
+      if (block.part && !block.part.first) {
+        const waiting = this.ahead.get(block.source) ?? [];
+        waiting.unshift(slice(block, 0, block.count));
+        this.ahead.set(block.source, waiting);
+      } else {
+        this.ahead.delete(block.source);
+        edge.bottom = block.start;
+      }
+    }
+  }
+}
+
+/**
+ * The times of a block's lines, computed once: a line without a time has that of the line before
+ * it, and time never runs backwards within one log.
+ * @param {Block} block
+ * @param {(block: Block, i: number) => number} timeOf
+ * @returns {Float64Array}
+ */
+export function timesOf(block, timeOf) {
+  const known = cache.get(block);
+  if (known && known.length === block.count) return known;
+  const times = new Float64Array(block.count);
+  let last = NaN;
+  for (let i = 0; i < block.count; i++) {
+    const t = timeOf(block, i);
+    if (t === t && !(t < last)) last = t;
+    times[i] = last;
+  }
+  const first = times.find((t) => t === t) ?? block.t;
+  for (let i = 0; i < times.length && times[i] !== times[i]; i++) times[i] = first;
+  cache.set(block, times);
+  return times;
+}
+
+/** @type {WeakMap<Block, Float64Array>} */
+const cache = new WeakMap();

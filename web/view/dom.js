@@ -1,0 +1,81 @@
+/**
+ * Making elements. Text goes in as text nodes and nothing else: this page has no markup parser.
+ *
+ * @typedef {Node | string | number | null | undefined | false} Child
+ * @typedef {Record<string, unknown>} Props `class`, `text`, `on*` handlers, `aria-*` and `data-*`
+ *   and other attributes; true sets an empty attribute, false and null leave it out
+ */
+
+/**
+ * @template {keyof HTMLElementTagNameMap} T
+ * @param {T} tag
+ * @param {Props | null} [props]
+ * @param {...Child} children
+ * @returns {HTMLElementTagNameMap[T]}
+ */
+export function h(tag, props, ...children) {
+  const element = document.createElement(tag);
+  if (props) set(element, props);
+  add(element, children);
+  return element;
+}
+
+/** @param {Element} element @param {Props} props */
+export function set(element, props) {
+  for (const [name, value] of Object.entries(props)) {
+    if (name.startsWith("on")) {
+      element.addEventListener(name.slice(2), /** @type {EventListener} */ (value));
+    } else if (name === "class") {
+      element.setAttribute("class", String(value ?? ""));
+    } else if (name === "text") {
+      element.textContent = String(value ?? "");
+    } else if (name === "value") {
+      /** @type {HTMLInputElement} */ (element).value = String(value ?? "");
+    } else {
+      attribute(element, name, value);
+    }
+  }
+}
+
+/** @param {Element} element @param {Child[]} children */
+export function add(element, children) {
+  for (const child of children) {
+    if (child === null || child === undefined || child === false) continue;
+    element.append(child instanceof Node ? child : document.createTextNode(String(child)));
+  }
+}
+
+/** Sets, or takes away, one attribute; touches nothing when it is so already.
+ * @param {Element} element @param {string} name @param {unknown} value */
+export function attribute(element, name, value) {
+  if (value === null || value === undefined || value === false) {
+    if (element.hasAttribute(name)) element.removeAttribute(name);
+    return;
+  }
+  const text = value === true ? "" : String(value);
+  if (element.getAttribute(name) !== text) element.setAttribute(name, text);
+}
+
+/** Changes a text only where it differs: a text that is set again is laid out again.
+ * @param {Element} element @param {string} text */
+export function say(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+/** @param {Element} element @param {boolean} shown */
+export function show(element, shown) {
+  /** @type {HTMLElement} */ (element).hidden = !shown;
+}
+
+/** Replaces all children. @param {Element} element @param {...Child} children */
+export function fill(element, ...children) {
+  element.replaceChildren();
+  add(element, children);
+}
+
+/** @param {string} selector @returns {HTMLElement} */
+export function one(selector) {
+  const element = document.querySelector(selector);
+  if (!(element instanceof HTMLElement)) throw new Error(`no element ${selector}`);
+  return element;
+}

@@ -1,0 +1,258 @@
+/**
+ * The pool of row elements, and the painter that makes a row look like its line.
+ *
+ * There are as many elements as fit the viewport and a few more. They stand in the document in the
+ * order of the lines, so that a native selection runs as the eye does. A row whose line and epoch
+ * did not change is only moved; else its nodes are used again. Log text goes into text nodes, and
+ * classes come from tables of the model: nothing in a line can become markup.
+ *
+ * @typedef {import("../model/blocks.js").Block} Block
+ * @typedef {import("../model/layout.js").Placed} Placed
+ * @typedef {import("../model/look.js").Look} Look
+ * @typedef {import("../model/look.js").Run} Run
+ * @typedef {{el: HTMLElement, key: number, epoch: number, y: number, h: number, block: Block | null,
+ *   i: number, cls: string, flags: string, expansion: HTMLElement | null}} Row
+ */
+
+/** Elements of coloured text in one row; what is beyond joins the last. */
+const MAX_SPANS = 14;
+
+/** @type {WeakMap<Block, number>} */
+const ids = new WeakMap();
+let nextId = 1;
+
+/** A number that names a line for as long as its block is held. @param {Block} block @param {number} i */
+export function keyOf(block, i) {
+  let id = ids.get(block);
+  if (id === undefined) {
+    id = nextId++;
+    ids.set(block, id);
+  }
+  return id * 1_048_576 + i;
+}
+
+export class Rows {
+  /** @param {HTMLElement} layer @param {string} prefix of the rows' ids */
+  constructor(layer, prefix) {
+    this.layer = layer;
+    this.prefix = prefix;
+    /** In the order of the document. @type {Row[]} */
+    this.rows = [];
+    /** Elements without a line, kept for later. @type {Row[]} */
+    this.spare = [];
+    this.made = 0;
+  }
+
+  /**
+   * @param {Placed[]} placed
+   * @param {(block: Block, i: number) => Look} look
+   * @param {(block: Block, i: number) => string} flags classes that come and go: current, picked
+   * @param {(block: Block, i: number) => HTMLElement | null} expansion what is opened under a line
+   * @param {number} epoch changes when rows must be drawn again
+   * @param {Set<number>} pinned keys of rows that must stay (they hold the ends of a selection)
+   */
+  paint(placed, look, flags, expansion, epoch, pinned) {
+    const wanted = new Map();
+    for (let k = 0; k < placed.length; k++) wanted.set(keyOf(placed[k].block, placed[k].i), k);
+    /** @type {(Row | undefined)[]} */
+    const at = new Array(placed.length);
+    /** @type {Row[]} */
+    const free = this.spare;
+    /** @type {Row[]} */
+    const above = [];
+    /** @type {Row[]} */
+    const below = [];
+    const firstOrd = placed.length ? placed[0].ord : 0;
+    for (const row of this.rows) {
+      const k = wanted.get(row.key);
+      if (k !== undefined) at[k] = row;
+      else if (row.block?.held && pinned.has(row.key)) {
+        (row.block.base + row.i < firstOrd ? above : below).push(row);
+      } else free.push(row);
+    }
+    /** @type {Row[]} */
+    const rows = [];
+    // Kept rows are in order among themselves and are never moved; the others go between them.
+    let next = /** @type {Row | null} */ (null);
+    for (const row of below.reverse()) {
+      this.#hide(row);
+      rows.push(row);
+      next = row;
+    }
+    for (let k = placed.length - 1; k >= 0; k--) {
+      const { block, i, y, h } = placed[k];
+      let row = at[k];
+      if (!row) {
+        row = free.pop() ?? this.#make();
+        const before = next?.el ?? null;
+        if (row.el.nextSibling !== before || !row.el.parentNode) this.layer.insertBefore(row.el, before);
+        row.key = keyOf(block, i);
+        row.block = block;
+        row.i = i;
+        row.epoch = -1;
+      }
+      if (row.epoch !== epoch) {
+        row.epoch = epoch;
+        this.#draw(row, look(block, i), expansion(block, i));
+      }
+      const flag = flags(block, i);
+      if (row.flags !== flag) {
+        row.flags = flag;
+        row.el.className = `row ${row.cls}${flag}`;
+        row.el.ariaSelected = String(flag.includes("cur") || flag.includes("picked"));
+      }
+      if (row.y !== y) {
+        row.y = y;
+        row.el.style.transform = `translateY(${y}px)`;
+      }
+      if (row.h !== h) {
+        row.h = h;
+        row.el.style.height = `${h}px`;
+      }
+      rows.push(row);
+      next = row;
+    }
+    for (const row of above.reverse()) {
+      this.#hide(row);
+      rows.push(row);
+    }
+    this.rows = rows.reverse();
+    // A spare row stays in the document, out of sight, as long as it may be wanted in a moment.
+    while (free.length > 12) free.pop()?.el.remove();
+    for (const row of free) this.#hide(row);
+    this.spare = free;
+  }
+
+  /** @param {Row} row */
+  #hide(row) {
+    if (row.y === -9999) return;
+    row.y = -9999;
+    row.el.style.transform = "translateY(-9999px)";
+  }
+
+  /** @returns {Row} */
+  #make() {
+    const el = document.createElement("div");
+    el.id = `${this.prefix}${this.made++}`;
+    el.setAttribute("role", "option");
+    const row = { el, key: 0, epoch: -1, y: -9999, h: 0, block: null, i: 0, cls: "", flags: "", expansion: null };
+    owners.set(el, row);
+    return row;
+  }
+
+  /** @param {Row} row @param {Look} look @param {HTMLElement | null} expansion */
+  #draw(row, look, expansion) {
+    const { el } = row;
+    const cls = look.colour ? `${look.cls} ${look.colour}` : look.cls;
+    if (row.cls !== cls || !el.className) {
+      row.cls = cls;
+      el.className = `row ${cls}${row.flags}`;
+    }
+    if (el.dataset.n !== look.label) el.dataset.n = look.label;
+    if (look.rule) {
+      const { strong, text } = look.rule;
+      const words = document.createElement("span");
+      if (strong) words.append(bold(strong), " ");
+      words.append(text);
+      el.replaceChildren(words);
+      row.expansion = null;
+      return;
+    }
+    let node = el.firstChild;
+    let spans = 0;
+    const { runs } = look;
+    for (let k = 0; k < runs.length; k++) {
+      const run = runs[k];
+      let { text } = run;
+      if (!text) continue;
+      if (run.cls || run.fg || run.bg) {
+        if (++spans >= MAX_SPANS) for (k++; k < runs.length; k++) text += runs[k].text;
+        node = span(el, node, run, text);
+      } else {
+        for (; k + 1 < runs.length && isPlain(runs[k + 1]); k++) text += runs[k + 1].text;
+        node = plain(el, node, text);
+      }
+    }
+    // What the row had more of, buttons and all, goes.
+    while (node) {
+      const after = node.nextSibling;
+      node.remove();
+      node = after;
+    }
+    for (const chip of look.chips) {
+      const button = document.createElement("button");
+      button.className = "row-chip";
+      button.type = "button";
+      button.tabIndex = -1;
+      button.dataset.action = chip.action;
+      if (chip.title) button.title = chip.title;
+      button.append(chip.text);
+      el.append(button);
+    }
+    row.expansion = expansion;
+    if (expansion) el.append(expansion);
+  }
+
+  /** The row that shows a line now. @param {Block} block @param {number} i */
+  find(block, i) {
+    const key = keyOf(block, i);
+    return this.rows.find((row) => row.key === key && row.y !== -9999) ?? null;
+  }
+}
+
+/** @param {Run} run */
+const isPlain = (run) => !run.cls && !run.fg && !run.bg;
+
+/** @param {string} text */
+function bold(text) {
+  const b = document.createElement("b");
+  b.append(text);
+  return b;
+}
+
+/**
+ * Uncoloured text: a text node, the one that is there if it is one.
+ * @param {HTMLElement} el @param {ChildNode | null} node @param {string} text
+ * @returns {ChildNode | null} the node behind
+ */
+function plain(el, node, text) {
+  if (node instanceof Text) {
+    if (node.data !== text) node.data = text;
+    return node.nextSibling;
+  }
+  el.insertBefore(document.createTextNode(text), node);
+  return node;
+}
+
+/**
+ * Coloured text: a span with one text node, the one that is there if it is one.
+ * @param {HTMLElement} el @param {ChildNode | null} node @param {Run} run @param {string} text
+ * @returns {ChildNode | null} the node behind
+ */
+function span(el, node, run, text) {
+  let there = /** @type {Node | null} */ (node);
+  if (there instanceof HTMLElement && there.localName === "span" && there.firstChild instanceof Text) {
+    const inside = there.firstChild;
+    if (inside.data !== text) inside.data = text;
+  } else {
+    there = document.createElement("span");
+    there.appendChild(document.createTextNode(text));
+    el.insertBefore(there, node);
+  }
+  const element = /** @type {HTMLElement} */ (/** @type {unknown} */ (there));
+  if (element.className !== run.cls) element.className = run.cls;
+  const { style } = element;
+  if (style.color || run.fg) style.color = run.fg ?? "";
+  if (style.backgroundColor || run.bg) style.backgroundColor = run.bg ?? "";
+  return element.nextSibling;
+}
+
+/** @type {WeakMap<Element, Row>} */
+const owners = new WeakMap();
+
+/** The row that a node of the document belongs to. @param {Node | null} node @returns {Row | null} */
+export function rowAt(node) {
+  const element = node instanceof Element ? node : (node?.parentElement ?? null);
+  const el = element?.closest(".row");
+  return el ? (owners.get(el) ?? null) : null;
+}

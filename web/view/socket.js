@@ -1,0 +1,130 @@
+/**
+ * One WebSocket to the daemon that is kept open: it reconnects by itself and says how it stands.
+ * What was subscribed is not its business: whoever listens resumes by cursor on `hello`.
+ *
+ * @typedef {import("../model/protocol.js").Head} Head
+ * @typedef {import("../model/connect.js").State} State
+ * @typedef {{message: (head: Head, body: string | null) => void, state: (state: State) => void}}
+ *   Listener
+ */
+
+import { read, SUBPROTOCOL } from "../model/protocol.js";
+import { start, update } from "../model/connect.js";
+
+/** The daemon's pings are answered by the browser, unseen. So that a dead line is noticed, the page
+ * looks for silence: the daemon says `activity` once a second where it offers it. */
+const SILENCE = 30_000;
+
+export class Socket {
+  /**
+   * @param {Listener} listener
+   * @param {() => Promise<"in" | "out" | "unknown">} session asks whether this browser is signed
+   *   in: a WebSocket hides why its handshake failed
+   */
+  constructor(listener, session) {
+    this.listener = listener;
+    this.session = session;
+    this.state = start();
+    this.heard = 0;
+    /** Whether this daemon can be expected to say something every second. */
+    this.chatty = false;
+    /** @type {WebSocket | null} */
+    this.ws = null;
+    this.timer = 0;
+    this.opened = false;
+    this.closed = false;
+  }
+
+  get live() {
+    return this.state.phase === "live";
+  }
+
+  open() {
+    clearTimeout(this.timer);
+    if (this.ws || this.closed) return;
+    this.#update({ type: "try" });
+    const url = new URL("ws", document.baseURI);
+    url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
+    url.hash = "";
+    this.opened = false;
+    const ws = new WebSocket(url, SUBPROTOCOL);
+    this.ws = ws;
+    ws.onmessage = (event) => {
+      this.heard = Date.now();
+      if (typeof event.data !== "string") return;
+      const message = read(event.data);
+      if (!message) return;
+      if (message.head.type === "hello") {
+        this.opened = true;
+        this.chatty = message.head.features?.includes("activity") ?? false;
+        this.#update({ type: "open" });
+      }
+      this.listener.message(message.head, message.body);
+    };
+    ws.onclose = (event) => this.#lost(ws, event.code, event.reason);
+  }
+
+  /** @param {WebSocket} ws @param {number} code @param {string} reason */
+  async #lost(ws, code, reason) {
+    if (this.ws !== ws) return;
+    this.ws = null;
+    if (!this.opened && !this.closed && navigator.onLine && (await this.session()) === "out") {
+      this.#update({ type: "signed-out" });
+      return;
+    }
+    if (this.closed || this.ws) return;
+    this.#update({ type: "closed", code, reason, now: Date.now(), random: Math.random() });
+    if (!navigator.onLine) this.#update({ type: "offline" });
+    else this.timer = setTimeout(() => this.open(), this.state.at - Date.now());
+  }
+
+  /** Tries at once: the user asked, the network is back, or the page is looked at again. */
+  now() {
+    if (this.live && this.ws) {
+      if (this.chatty && Date.now() - this.heard > SILENCE) this.#abandon();
+      return;
+    }
+    if (!this.ws) this.open();
+  }
+
+  /** Gives up a connection that has said nothing for too long. */
+  watch() {
+    if (this.live && this.chatty && Date.now() - this.heard > SILENCE) this.#abandon();
+  }
+
+  #abandon() {
+    const ws = this.ws;
+    if (!ws) return;
+    ws.onclose = ws.onmessage = null;
+    ws.close();
+    this.#lost(ws, 1006, "silence");
+  }
+
+  /** The browser says that there is no network. */
+  offline() {
+    clearTimeout(this.timer);
+    if (!this.ws) this.#update({ type: "offline" });
+  }
+
+  close() {
+    this.closed = true;
+    clearTimeout(this.timer);
+    const ws = this.ws;
+    this.ws = null;
+    ws?.close(1000);
+  }
+
+  /** @param {object} command @returns {boolean} whether it was sent */
+  send(command) {
+    if (!this.live || this.ws?.readyState !== WebSocket.OPEN) return false;
+    this.ws.send(JSON.stringify(command));
+    return true;
+  }
+
+  /** @param {import("../model/connect.js").Event} event */
+  #update(event) {
+    const before = this.state;
+    this.state = update(before, event);
+    if (this.state !== before) this.listener.state(this.state);
+  }
+}

@@ -1,0 +1,396 @@
+/**
+ * The sources at the left: a tree by their names, with a filter, and what each of them is doing.
+ *
+ * Windowed like the log: five hundred sources are as many elements as fit. The bars of all visible
+ * rows are drawn in one canvas, once a second, and not at all while the page is hidden.
+ *
+ * @typedef {import("../model/protocol.js").SourceInfo} SourceInfo
+ * @typedef {import("../model/tree.js").TreeRow} TreeRow
+ * @typedef {"open" | "add" | "beside"} How
+ * @typedef {{name: string, address: string, own: boolean}} SavedView
+ *
+ * @typedef {object} SourcesHost
+ * @property {(source: string, how: How) => void} open
+ * @property {(address: string) => void} openView
+ * @property {(view: SavedView) => void} removeView
+ * @property {() => void} close the drawer
+ * @property {() => string[]} folders closed ones
+ * @property {(folders: string[]) => void} keepFolders
+ */
+
+import { BARS } from "../model/activity.js";
+import { rows } from "../model/tree.js";
+import { bytes, count, duration, middle, plural, rate, short } from "../model/words.js";
+import { attribute, fill, h, say, show } from "./dom.js";
+import { ask } from "./frame.js";
+import { icon } from "./icons.js";
+
+const BAR_WIDTH = 46;
+const BAR_HEIGHT = 16;
+
+/** What is said beside the name when a source is not live. @type {Record<string, string>} */
+const STATES = {
+  missing: "not there yet",
+  unreadable: "no permission",
+  archive: "",
+  live: "",
+};
+
+export class Sources {
+  /**
+   * @param {HTMLElement} side
+   * @param {SourcesHost} host
+   * @param {import("../model/activity.js").Activity} activity
+   */
+  constructor(side, host, activity) {
+    this.host = host;
+    this.activity = activity;
+    /** @type {SourceInfo[]} */
+    this.sources = [];
+    /** @type {SavedView[]} */
+    this.views = [];
+    /** What is on screen, with its colour class. @type {Map<string, string>} */
+    this.shown = new Map();
+    /** @type {TreeRow[]} */
+    this.rows = [];
+    this.closed = new Set(host.folders());
+    this.focused = 0;
+    /** @type {HTMLElement[]} */
+    this.pool = [];
+    this.first = 0;
+
+    this.field = h("input", {
+      type: "search", class: "field", placeholder: "Filter sources", "aria-label": "Filter sources",
+      spellcheck: "false", autocomplete: "off", "aria-controls": "tree",
+      oninput: () => this.update(),
+      onkeydown: (/** @type {KeyboardEvent} */ event) => this.#fieldKey(event),
+    });
+    this.viewList = h("div", { class: "views", role: "list", "aria-label": "Saved views" });
+    this.viewBox = h("div", { hidden: true }, h("h2", { class: "side-title" }, "Saved views"), this.viewList);
+    this.live = h("span", { class: "side-live" });
+    this.canvas = h("canvas", { class: "sparks", "aria-hidden": "true" });
+    this.list = h("div", { class: "tree-rows" });
+    this.tree = h("div", {
+      class: "tree", role: "tree", id: "tree", "aria-label": "Sources", tabindex: "-1",
+      onkeydown: (/** @type {KeyboardEvent} */ event) => this.#treeKey(event),
+    }, this.list, this.canvas);
+    this.empty = h("p", { class: "side-empty", hidden: true });
+    this.scroll = h("div", { class: "side-scroll" }, this.viewBox,
+      h("h2", { class: "side-title" }, "Sources", this.live), this.tree, this.empty);
+    fill(side, h("div", { class: "side-field" }, icon("search"), this.field, h("kbd", null, "s")), this.scroll);
+    this.scroll.addEventListener("scroll", () => this.#paintSoon(), { passive: true });
+    this.list.addEventListener("click", (event) => this.#click(event, false));
+    this.list.addEventListener("auxclick", (event) => this.#click(event, true));
+    new ResizeObserver(() => this.#paintSoon()).observe(this.scroll);
+    this.paint = () => this.#paint();
+  }
+
+  /** @param {SourceInfo[]} sources */
+  set(sources) {
+    this.sources = sources;
+    this.activity.forget(sources.map((source) => source.name));
+    this.update();
+  }
+
+  /** @param {SavedView[]} views */
+  setViews(views) {
+    this.views = views;
+    show(this.viewBox, views.length > 0);
+    fill(this.viewList, ...views.map((view) => h("div", { class: "view-row", role: "listitem" },
+      h("button", { type: "button", class: "view-open", onclick: () => this.host.openView(view.address) },
+        icon("star"), h("span", null, view.name)),
+      view.own && h("button", {
+        type: "button", class: "icon-button small", "aria-label": `Remove the view ${view.name}`, title: "Remove",
+        onclick: () => this.host.removeView(view),
+      }, icon("close")))));
+  }
+
+  /** @param {Map<string, string>} shown */
+  setShown(shown) {
+    this.shown = shown;
+    this.#paintSoon();
+  }
+
+  focus() {
+    this.field.focus();
+    this.field.select();
+  }
+
+  /** Puts the focus on the list itself. */
+  focusList() {
+    this.#focusRow(this.focused);
+  }
+
+  /** Builds the rows anew; the focused row keeps its place among them. */
+  update() {
+    const at = this.rows[this.focused]?.path;
+    this.rows = rows(this.sources, this.field.value, this.closed);
+    const found = this.rows.findIndex((row) => row.path === at);
+    this.focused = found >= 0 ? found : Math.min(this.focused, Math.max(0, this.rows.length - 1));
+    const live = this.sources.filter((source) => source.state === "live").length;
+    say(this.live, this.sources.length ? `${count(live)} live` : "");
+    const nothing = this.sources.length > 0 && this.rows.length === 0;
+    show(this.empty, nothing);
+    say(this.empty, nothing ? `No source has “${this.field.value.trim()}” in its name.` : "");
+    this.#paintSoon();
+  }
+
+  #paintSoon() {
+    ask(this.paint);
+  }
+
+  /** New counts: once a second. */
+  pulse() {
+    if (!document.hidden) this.#paintSoon();
+  }
+
+  #rowHeight() {
+    return parseFloat(getComputedStyle(this.tree).getPropertyValue("--tree-row")) || 27;
+  }
+
+  #paint() {
+    const high = this.#rowHeight();
+    const { scroll, tree, list, rows: all } = this;
+    const above = tree.offsetTop - scroll.offsetTop;
+    const top = Math.max(0, scroll.scrollTop - above);
+    const first = Math.max(0, Math.floor(top / high) - 2);
+    const last = Math.min(all.length, Math.ceil((scroll.scrollTop - above + scroll.clientHeight) / high) + 2);
+    const visible = Math.max(0, last - first);
+    const height = `${all.length * high}px`;
+    if (tree.style.height !== height) tree.style.height = height;
+    this.first = first;
+    while (this.pool.length < visible) {
+      const row = makeRow();
+      this.pool.push(row);
+      list.append(row);
+    }
+    while (this.pool.length > visible) this.pool.pop()?.remove();
+    for (let k = 0; k < visible; k++) this.#fillRow(this.pool[k], all[first + k], first + k, high);
+    this.#sparks(first, visible, high);
+  }
+
+  /** @param {HTMLElement} el @param {TreeRow} row @param {number} index @param {number} high */
+  #fillRow(el, row, index, high) {
+    el.style.transform = `translateY(${index * high}px)`;
+    const [mark, name, state, number] = /** @type {HTMLElement[]} */ ([...el.children]);
+    const { source } = row;
+    const shown = source ? this.shown.get(source.name) : undefined;
+    el.className = `tree-row ${row.kind}${shown !== undefined ? " shown" : ""}`;
+    el.style.setProperty("--depth", String(row.depth));
+    el.id = `source-${index}`;
+    attribute(el, "aria-level", row.depth + 1);
+    attribute(el, "aria-posinset", index + 1);
+    attribute(el, "aria-setsize", this.rows.length);
+    attribute(el, "aria-expanded", row.kind === "folder" ? String(row.open) : null);
+    attribute(el, "aria-selected", row.kind === "source" ? String(shown !== undefined) : null);
+    attribute(el, "tabindex", index === this.focused ? "0" : "-1");
+    el.dataset.index = String(index);
+    if (el.dataset.path !== row.path || el.dataset.marks !== row.marks.join()) {
+      el.dataset.path = row.path;
+      el.dataset.marks = row.marks.join();
+      fill(name, ...marked(row.name, row.marks));
+    }
+    if (!source) {
+      mark.className = `mark folder-mark${row.open ? " open" : ""}`;
+      say(state, "");
+      say(number, "");
+      el.title = plural(row.count, "source");
+      attribute(el, "aria-label", `${row.name}, ${plural(row.count, "source")}`);
+      return;
+    }
+    const pulse = this.activity.pulses.get(source.name);
+    const quiet = this.activity.quiet(source.name, Date.now());
+    mark.className = `mark state-${source.state in STATES ? source.state : "other"} ${shown ?? ""}`;
+    const word = STATES[source.state] ?? source.state;
+    say(state, word);
+    const unseen = pulse?.unseen ?? 0;
+    say(number, !word && unseen ? short(unseen) : "");
+    number.classList.toggle("errors", (pulse?.unseenErrors ?? 0) > 0);
+    const lineRate = this.activity.rate(source.name);
+    const facts = [
+      source.name,
+      source.detail,
+      quiet ? `quiet for ${duration(quiet)}` : lineRate ? `${rate(lineRate)} lines` : "",
+      source.size !== undefined ? bytes(source.size) : "",
+      source.path,
+    ];
+    const title = facts.filter(Boolean).join("\n");
+    if (el.title !== title) el.title = title;
+    const spoken = [row.name, word, unseen ? `${plural(unseen, "new line")}` : ""].filter(Boolean).join(", ");
+    attribute(el, "aria-label", spoken);
+  }
+
+  /** All bars of the visible rows. @param {number} first @param {number} visible @param {number} high */
+  #sparks(first, visible, high) {
+    const { canvas, tree } = this;
+    const context = canvas.getContext("2d");
+    if (!context) return;
+    const scale = devicePixelRatio || 1;
+    const width = Math.round(BAR_WIDTH * scale);
+    const height = Math.round(visible * high * scale);
+    if (canvas.width !== width || canvas.height !== height) {
+      canvas.width = width;
+      canvas.height = Math.max(1, height);
+      canvas.style.height = `${visible * high}px`;
+    }
+    canvas.style.transform = `translateY(${first * high}px)`;
+    context.setTransform(scale, 0, 0, scale, 0, 0);
+    context.clearRect(0, 0, BAR_WIDTH, visible * high);
+    const plain = colour(tree, "--bar");
+    const red = colour(tree, "--err");
+    const step = BAR_WIDTH / BARS;
+    for (let k = 0; k < visible; k++) {
+      const { source } = this.rows[first + k];
+      const pulse = source && this.activity.pulses.get(source.name);
+      if (!pulse || STATES[source.state]) continue;
+      const most = Math.max(...pulse.lines);
+      if (!most) continue;
+      const foot = k * high + (high + BAR_HEIGHT) / 2;
+      for (let i = 0; i < BARS; i++) {
+        if (!pulse.lines[i]) continue;
+        const tall = Math.max(1, Math.sqrt(pulse.lines[i] / most) * BAR_HEIGHT);
+        context.fillStyle = plain;
+        context.fillRect(i * step, foot - tall, step - 0.8, tall);
+        if (!pulse.errors[i]) continue;
+        const bad = Math.max(2, tall * Math.min(1, pulse.errors[i] / pulse.lines[i]));
+        context.fillStyle = red;
+        context.fillRect(i * step, foot - bad, step - 0.8, bad);
+      }
+    }
+  }
+
+  /** @param {MouseEvent} event @param {boolean} aux */
+  #click(event, aux) {
+    const el = /** @type {Element} */ (event.target).closest(".tree-row");
+    if (!(el instanceof HTMLElement)) return;
+    if (aux && event.button !== 1) return;
+    const index = Number(el.dataset.index);
+    this.focused = index;
+    const how = aux || event.ctrlKey || event.metaKey ? "beside" : event.shiftKey ? "add" : "open";
+    this.#act(index, how);
+  }
+
+  /** @param {number} index @param {How} how */
+  #act(index, how) {
+    const row = this.rows[index];
+    if (!row) return;
+    if (row.kind === "folder") this.#toggle(row, !row.open);
+    else this.host.open(row.path, how);
+  }
+
+  /** @param {TreeRow} row @param {boolean} open */
+  #toggle(row, open) {
+    if (open) this.closed.delete(row.path);
+    else this.closed.add(row.path);
+    this.host.keepFolders([...this.closed].slice(-500));
+    this.update();
+  }
+
+  /** @param {KeyboardEvent} event */
+  #fieldKey(event) {
+    if (event.key === "ArrowDown") {
+      event.preventDefault();
+      this.#focusRow(this.rows[0]?.kind === "folder" && this.rows.length > 1 ? this.#firstSource() : 0);
+    } else if (event.key === "Enter") {
+      event.preventDefault();
+      this.#act(this.#firstSource(), event.ctrlKey ? "beside" : event.shiftKey ? "add" : "open");
+    } else if (event.key === "Escape" && this.field.value) {
+      event.stopPropagation();
+      this.field.value = "";
+      this.update();
+    }
+  }
+
+  #firstSource() {
+    return Math.max(0, this.rows.findIndex((row) => row.kind === "source"));
+  }
+
+  /** The keys of a tree, as WAI-ARIA has them. @param {KeyboardEvent} event */
+  #treeKey(event) {
+    const row = this.rows[this.focused];
+    if (!row) return;
+    const { key } = event;
+    let to = -1;
+    if (key === "ArrowDown") to = this.focused + 1;
+    else if (key === "ArrowUp") to = this.focused - 1;
+    else if (key === "Home") to = 0;
+    else if (key === "End") to = this.rows.length - 1;
+    else if (key === "ArrowRight" && row.kind === "folder") {
+      if (row.open) to = this.focused + 1;
+      else this.#toggle(row, true);
+    } else if (key === "ArrowLeft") {
+      if (row.kind === "folder" && row.open) this.#toggle(row, false);
+      else to = this.rows.findLastIndex((one, k) => k < this.focused && one.depth < row.depth);
+    } else if (key === "Enter" || key === " ") {
+      this.#act(this.focused, event.ctrlKey ? "beside" : event.shiftKey ? "add" : "open");
+    } else return;
+    event.preventDefault();
+    event.stopPropagation();
+    if (to >= 0 && to < this.rows.length) this.#focusRow(to);
+  }
+
+  /** @param {number} index */
+  #focusRow(index) {
+    if (!this.rows.length) return this.field.focus();
+    this.focused = Math.max(0, Math.min(this.rows.length - 1, index));
+    const high = this.#rowHeight();
+    const above = this.tree.offsetTop - this.scroll.offsetTop;
+    const y = above + this.focused * high;
+    if (y < this.scroll.scrollTop) this.scroll.scrollTop = y;
+    else if (y + high > this.scroll.scrollTop + this.scroll.clientHeight) {
+      this.scroll.scrollTop = y + high - this.scroll.clientHeight;
+    }
+    this.#paint();
+    this.pool[this.focused - this.first]?.focus({ preventScroll: true });
+    return undefined;
+  }
+}
+
+function makeRow() {
+  return h("div", { class: "tree-row", role: "treeitem" },
+    h("span", { class: "mark" }), h("span", { class: "tree-name" }), h("span", { class: "tree-state" }),
+    h("span", { class: "tree-count" }));
+}
+
+/** @param {string} name @param {[number, number][]} marks */
+function marked(name, marks) {
+  if (!marks.length) return [name.length > 60 ? middle(name, 60) : name];
+  /** @type {(string | HTMLElement)[]} */
+  const parts = [];
+  let at = 0;
+  for (const [from, to] of marks) {
+    if (from > at) parts.push(name.slice(at, from));
+    parts.push(h("mark", null, name.slice(from, to)));
+    at = to;
+  }
+  if (at < name.length) parts.push(name.slice(at));
+  return parts;
+}
+
+/** @type {{theme: string, values: Map<string, string>}} */
+const colours = { theme: "", values: new Map() };
+/** @type {HTMLElement | null} */
+let swatch = null;
+
+/**
+ * A colour of the style sheet, for a canvas. Computed, for a custom property is only its text.
+ * @param {HTMLElement} near @param {string} token
+ */
+function colour(near, token) {
+  const theme = `${document.documentElement.dataset.theme}${matchMedia("(prefers-color-scheme: dark)").matches}`;
+  if (colours.theme !== theme) {
+    colours.theme = theme;
+    colours.values.clear();
+  }
+  let value = colours.values.get(token);
+  if (!value) {
+    if (!swatch) {
+      swatch = h("span", { hidden: true });
+      near.append(swatch);
+    }
+    swatch.style.color = `var(${token})`;
+    value = getComputedStyle(swatch).color;
+    colours.values.set(token, value);
+  }
+  return value;
+}
