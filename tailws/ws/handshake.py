@@ -188,7 +188,7 @@ def _tokens(fields: dict[bytes, list[bytes]], name: bytes) -> list[str]:
                 continue
             # An Upgrade may say a protocol's version: "HTTP/2.0".
             if not all(map(_ONE_TOKEN.fullmatch, token.split("/", 1))):
-                raise _Refusal(400, f"The header {name.decode().title()} is malformed.")
+                raise _Refusal(400, f"The header {name.decode()} is malformed.")
             tokens.append(token)
     return tokens
 
@@ -204,7 +204,7 @@ def _extensions(fields: dict[bytes, list[bytes]]) -> list[tuple[str, Offer]]:
 def _parse_extensions(text: str) -> list[tuple[str, Offer]]:
     # "If a value is received [...] that does not conform to the ABNF below, the recipient of such
     # malformed data MUST immediately _Fail the WebSocket Connection_." (section 9.1)
-    malformed = _Refusal(400, "The header Sec-WebSocket-Extensions is malformed.")
+    malformed = _Refusal(400, "The header sec-websocket-extensions is malformed.")
     offers: list[tuple[str, Offer]] = []
     position = _skip_gap(text, 0)
     while position < len(text):
