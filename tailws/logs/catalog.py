@@ -219,7 +219,7 @@ class Catalog:
             Codec(settings.encoding),
             self._loop.clock,
             _retirement(self._limits),
-            tuple(os.path.dirname(pattern) for pattern in settings.archives),
+            settings.archives,
             self._pool,
         )
         source = Source(

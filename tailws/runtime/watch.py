@@ -129,7 +129,7 @@ class Watch:
         if not self._enabled:
             return None
         if self._count >= self._limit:
-            self._tell("the limit of watches is reached", "limits.watches")
+            self._tell("the limit of watches is reached", "limits.files.watches")
             return None
         self._next += 1
         watched = Watched(self, self._next, hint)
