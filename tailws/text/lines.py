@@ -41,7 +41,7 @@ class Codec:
             return data.rfind(b"\n") + 1
         # `data` begins at a character: all offsets that we read at stand behind a line feed
         at = data.rfind(self.newline)
-        while at % 2 == 1:  # half of one character and half of the next
+        while at > 0 and at % 2:  # half of one character and half of the next
             at = data.rfind(self.newline, 0, at + 1)
         return at + 2 if at >= 0 else 0
 
@@ -50,7 +50,7 @@ class Codec:
         if not self.wide:
             return data.find(b"\n", start) + 1
         at = data.find(self.newline, start)
-        while at % 2 == 1:
+        while at > 0 and at % 2:
             at = data.find(self.newline, at + 1)
         return at + 2 if at >= 0 else 0
 

@@ -195,6 +195,7 @@ class Client:
 
     def _on_event(self, head: dict[str, Any], body: list[str]) -> None:
         self.events.append((head["source"], head["event"]))
+        self._joint[head["source"]] = None  # the lines go on in another file
 
     def _on_error(self, head: dict[str, Any], body: list[str]) -> None:
         self.faults.append(f"error {head['code']}: {head['message']}")
