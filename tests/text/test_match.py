@@ -76,6 +76,8 @@ def test_a_block_shows_the_lines_that_all_terms_show(
 
 
 @given(RECORDS, st.lists(TERMS, max_size=2), st.lists(TERMS, max_size=2), st.booleans())
+@example([b"a", b"  x", b"  a", b"a"], [Term("a")], [], True)
+@example([b"a", b"  x", b"  a", b"b"], [], [Term("a")], True)
 def test_records_are_shown_or_hidden_as_one(
     lines: list[bytes], include: list[Term], exclude: list[Term], final: bool
 ) -> None:
