@@ -16,12 +16,8 @@ def check(config: Config, report: Report) -> None:
 def _listen(config: Config, report: Report) -> None:
     if not config.listen:
         report.error("listen", "this list is empty; write at least one address")
-    _once(
-        report,
-        "listen",
-        "address",
-        (each.address for each in config.listen if each.port or each.unix),
-    )
+    fixed = (each.address if each.unix or each.port else "" for each in config.listen)
+    _once(report, "listen", "address", fixed)
     for i, each in enumerate(config.listen):
         if not each.unix and f"listen[{i}].group" in report.lines:
             report.error(f"listen[{i}].group", "only a Unix socket has a group")
@@ -117,12 +113,11 @@ def _rules(config: Config, report: Report) -> None:
 
 
 def _limits(config: Config, report: Report) -> None:
-    lines, files, clients = config.limits.lines, config.limits.files, config.limits.clients
+    lines, files = config.limits.lines, config.limits.files
     pairs = (
         ("lines", lines, "first_lines", "max_lines"),
         ("files", files, "poll_fast", "poll"),
         ("files", files, "retire_quiet", "retire_max"),
-        ("clients", clients, "frame_bytes", "message_bytes"),
     )
     for section, values, low, high in pairs:
         if getattr(values, low) > getattr(values, high):
@@ -132,9 +127,10 @@ def _limits(config: Config, report: Report) -> None:
 
 
 def _once(report: Report, key: str, field: str, values: Iterable[str]) -> None:
+    """Each value may stand once; an empty one as often as it likes."""
     first: dict[str, int] = {}
     for i, value in enumerate(values):
-        if value in first:
+        if value and value in first:
             line = report.line(f"{key}[{first[value]}].{field}")
             report.error(
                 f"{key}[{i}].{field}",

@@ -385,9 +385,6 @@ class Clients(Section, frozen=True):
         int,
         _count("Wrong tokens that one address may try in a minute: nobody mistypes faster.", 1),
     ] = 5
-    frame_bytes: Annotated[
-        int, _size("A frame from a client; commands are short.", 125, 16 << 20)
-    ] = 64 << 10
     message_bytes: Annotated[
         int,
         _size(
@@ -418,15 +415,6 @@ class Clients(Section, frozen=True):
     turn_bytes: Annotated[
         int,
         _size("Sent to one client before the next one has its turn.", 4096, 64 << 20),
-    ] = 256 << 10
-    owed_bytes: Annotated[
-        int,
-        _size(
-            "Encoded for a client but not yet taken by the kernel; above it no more is read "
-            "for this client.",
-            4096,
-            64 << 20,
-        ),
     ] = 256 << 10
     send_buffer: Annotated[
         int,
