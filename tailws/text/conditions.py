@@ -151,13 +151,20 @@ def _candidates(name: str, sign: str, value: str) -> str:
     """A pattern of every line in which the field may fulfil the condition."""
     key = re.escape(name.rpartition(".")[2])
     wanted = _digits(sign, value)
+    plain = sign == "=" and _number(value) is None and _PLAIN.fullmatch(value)
+    if plain:
+        wanted = rf"(?:{re.escape(value)}|.*\\)"  # as it is, or with something in it escaped
     # JSON, logfmt, and JSON in a JSON string: name, a sign between, perhaps quotes
     named = rf'{key}(?:\\*"\s*:|=)\s*\\*"?{wanted}'
     if name not in formats.PLACED:
         return named
     if name == "status":
-        return rf'{named}|" {wanted or r"[0-9]"}'
-    return ""
+        return rf'{named}|" {wanted or "[0-9]"}'
+    return rf"{re.escape(value)}|\\" if plain else ""
+
+
+# Values that look in JSON and in logfmt as they are, but for escapes.
+_PLAIN: Final = re.compile(r"[\w .:/@%+-]*\w[\w .:/@%+-]*")
 
 
 def _digits(sign: str, value: str) -> str:
@@ -165,7 +172,6 @@ def _digits(sign: str, value: str) -> str:
     if sign not in ("=", ">", ">=") or not re.fullmatch(r"[1-9][0-9]{0,9}", value):
         return ""
     rest = len(value) - 1
-    first = value[0] if sign == "=" else f"[{value[0]}-9]"
-    longer = "" if sign == "=" else rf"|[0-9]{{{rest + 2}}}"
-    exact = value if sign == "=" else f"{first}[0-9]{{{rest}}}"
-    return rf"[+]?0*(?:{exact}{longer}|[0-9.]*[eE])"
+    greater = f"[{value[0]}-9][0-9]{{{rest}}}|[0-9]{{{rest + 2}}}"
+    size = value if sign == "=" else greater
+    return rf"[+]?0*(?:{size}|[0-9.]*[eE])"

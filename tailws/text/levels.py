@@ -86,7 +86,7 @@ _TOKENS: Final = (
     r"[\s|,;:*#=>-]",
     r"\d[\w:.,/+#-]*",
     r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun|Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\b",
-    r"[A-Z]{2,5}\b",  # a time zone
+    r"[A-Z]{2,5}\b|[A-Z],",  # a time zone, Ruby's letter
     r"\[[^\]]*\]|\([^)]*\)|<[^>]*>|'[^']*'",
     r"[A-Za-z_$]+[\d@$./:_\[-][^\s=\"]*",  # app[12]: com.foo.Bar main.go:12 worker-1 user@host
     r"/[^\s=\"]*",
@@ -142,7 +142,9 @@ def _grammar(levels: Iterable[Level]) -> str:
 def program(levels: frozenset[Level]) -> Program:
     """The program that finds lines of `levels`: all of them, and very few others.
 
-    It takes the first level it is looking for, where `level` takes the first of any.
+    It takes the first level it is looking for, where `level` takes the first of any. So it is what
+    a find by level runs over blocks, and `level_at` has the last word on each hit; `lines_of` does
+    both.
     """
     return Program(_grammar(levels), trusted=True)
 

@@ -117,7 +117,8 @@ class Filter:
         """The runs of lines in a block of whole lines that are shown, in order, none adjacent.
 
         Lines end with a line feed, the last one perhaps without. Offsets are those of `block`
-        also where `codec` has to turn it into UTF-8 first.
+        also where `codec` has to turn it into UTF-8 first. Whole records are whole within the block
+        only: who cuts a file into blocks for them cuts at `records.last_head`.
         """
         view = codec.utf8(bytes(block), False)
         runs = self._select(view)

@@ -106,7 +106,7 @@ def test_an_access_log_s_status_is_a_field(
     assert lines_of(f"status{sign}{operand}", [as_access("", code) for code in codes]) == expected
 
 
-@given(st.lists(st.tuples(FORMS, st.sampled_from(["bob", "Bob", "a b", "é"])), max_size=6))
+@given(st.lists(st.tuples(FORMS, st.sampled_from(["bob", "Bob", "a b", "é", "a\\b"])), max_size=6))
 def test_text_is_compared_as_text(
     rows: list[tuple[Callable[[str, object], str], str]],
 ) -> None:
@@ -119,6 +119,7 @@ def test_text_is_compared_as_text(
 
     assert lines_of('user="a b"', lines) == numbers("a b".__eq__)
     assert lines_of("user = 'a b'", lines) == numbers("a b".__eq__)
+    assert lines_of(r'user="a\\b"', lines) == numbers("a\\b".__eq__)
     assert lines_of("user=é", lines) == numbers("é".__eq__)
     assert lines_of("user!=bob", lines) == numbers("bob".__ne__)
     assert lines_of("user~^[bB]ob$", lines) == numbers(lambda value: value.lower() == "bob")

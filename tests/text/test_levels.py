@@ -1,5 +1,7 @@
 """Levels: found where loggers put them, never in the words of a message."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,96 +10,9 @@ from tailws.text import levels
 from tailws.text.levels import Level
 from tailws.text.program import BadPattern
 
-#: Lines as real programs write them; `-` has no level.
-SAMPLES = r"""
-ERROR    2026-11-22 14:02:11 ERROR failed
-INFO     2026-11-22 14:02:11 INFO no ERROR found
-ERROR    2026-11-22 14:02:11,123 [main] ERROR com.foo.Bar - message
-ERROR    2026-11-22 14:02:11,123 main ERROR Unable to locate appender
-INFO     14:02:11.123 [main] INFO  c.f.Bar - message
-INFO     2026-11-22 14:02:11.123  INFO 12345 --- [nio-8080-exec-1] c.f.Bar : msg
-WARNING  2026-11-22 14:02:11.123  WARN [orders,,] 1 --- [main] c.f.Bar : 0 errors
-ERROR    ERROR:root:message
-ERROR    2026-11-22 14:02:11,123 - mylogger - ERROR - message
-DEBUG    2026-11-22 14:02:11,123 - my.logger - DEBUG - an ERROR
-INFO     INFO:     127.0.0.1:1234 - "GET / HTTP/1.1" 500 Internal Server Error
-WARNING  WARNING:  Invalid HTTP request received.
-ERROR    E1122 14:02:11.123456  123 file.go:12] message
-INFO     I1122 14:02:11.123456  123 file.go:12] ERROR in a message
-ERROR    [2026-11-22T14:02:11Z ERROR mycrate] message
-WARNING  2026-11-22T14:02:11.123456Z  WARN mycrate::module: message
-ERROR    2026-11-22 14:02:11.123 UTC [123] ERROR:  relation "x" does not exist
-FATAL    2026-11-22 14:02:11.123 UTC [123] bob@shop FATAL:  no pg_hba.conf entry
-INFO     2026-11-22 14:02:11.123 CET [123] LOG:  statement: SELECT 'ERROR'
-ERROR    2026-11-22T14:02:11.123456Z 0 [ERROR] [MY-010119] [Server] Aborting
-WARNING  2026-11-22 14:02:11 1234 [Warning] Aborted connection
-ERROR    2026/11/22 14:02:11 [error] 123#0: *1 open() failed
-FATAL    2026/11/22 14:02:11 [crit] 123#0: *1 SSL_do_handshake() failed
-ERROR    [Sun Nov 22 14:02:11.123456 2026] [core:error] [pid 1:tid 2] AH00124: message
-NOTICE   [Sun Nov 22 14:02:11.123456 2026] [mpm_event:notice] [pid 1:tid 2] message
-ERROR    2026-11-22T14:02:11.123Z	ERROR	file.go:12	message
-ERROR    fail: Foo.Bar[0]
-WARNING  warn: Foo.Bar[0]
-ERROR    [14:02:11 ERR] message
-WARNING  [14:02:11 WRN] message
-ERROR    web_1  | ERROR message
-ERROR    web  | 2026-11-22 ERROR message
-ERROR    npm ERR! code E404
-ERROR    error[E0112]: bad code
-WARNING  warning: unused variable
-ERROR    Error: Cannot find module 'x'
-ERROR    14:02:11.123 [error] message
-ERROR    time="2026-11-22T14:02:11Z" level=error msg="message"
-INFO     time="2026-11-22T14:02:11Z" msg="set level=error" level=info
-DEBUG    ts=2026-11-22T14:02:11Z caller=main.go:12 lvl=debug msg="level error"
-ERROR    {"time":"x","level":"error","msg":"a"}
-INFO     {"msg":"level: \"level\":\"error\"","level":"info"}
-INFO     {"msg": "error", "level" : "info"}
-INFO     {"level":30,"time":1763820131123,"pid":1,"msg":"error"}
-ERROR    {"level":50,"time":1763820131123,"pid":1,"msg":"x"}
-WARNING  {"severity":"WARNING","message":"x"}
-ERROR    {"@timestamp":"2026-11-22T14:02:11Z","log.level":"ERROR","message":"x"}
-ERROR    {"@t":"2026-11-22T14:02:11Z","@l":"Error"}
-ERROR    {"PRIORITY":"3","MESSAGE":"x"}
-ERROR    {"log":"2026-11-22 14:02:11 ERROR message\n","stream":"stdout","time":"x"}
-WARNING  {"log":"{\"time\":1,\"level\":\"warn\"}\n","stream":"stdout","time":"x"}
-ERROR    2026-11-22T14:02:11.123456789Z stdout F ERROR message
-ERROR    2026-11-22T14:02:11.123456789Z stderr F {"level":"error"}
-ERROR    <3>kernel: message
-FATAL    <34>Oct 11 22:14:15 mymachine su: 'su root' failed
-NOTICE   <165>1 2026-11-22T14:02:11Z host app 12 ID - ERROR in a message
-ERROR    Nov 22 14:02:11 web01 sshd[123]: error: PAM: Authentication failure
-ERROR    Nov 22 14:02:11 web app: ERROR message
-WARNING  Nov 22 14:02:11 web app[1]: level=warn msg="a"
-WARNING  2026-11-22T14:02:11.123+01:00 web app[12]: WARN message
-ERROR    127.0.0.1 - - [22/Nov/2026:14:02:11 +0000] "GET /a HTTP/1.1" 503 12 "-" "curl"
-INFO     [INFO] [error] message
-ERROR    [E] message
-ERROR    ␛[31mERROR␛[0m message
-WARNING  ␛[2m2026-11-22T14:02:11Z␛[0m ␛[33m WARN␛[0m message
-ERROR    SEVERE: broken
-ERROR    com.foo.Bar ERROR message
-TRACE    2026-11-22 14:02:11 TRACE message
-FATAL    CRITICAL message
--        0 errors found
--        2026-11-22 14:02:11 0 errors found
--        giving up after ERROR
--        2026-11-22 14:02:11 found ERROR in it
--        Nov 22 14:02:11 web kernel: found ERROR in file
--        10.0.0.1 said ERROR
--        ERRORS everywhere
--        ERROR_CODE=5
--        Error rate is fine
--        {"msg":"0 errors"}
--        {"msg":"ERROR","code":"error"}
--        {"msg":"level","x":"error"}
--        127.0.0.1 - - [22/Nov/2026:14:02:11 +0000] "GET /a HTTP/1.1" 200 503 "-" "curl"
--        127.0.0.1 - - [22/Nov/2026:14:02:11 +0000] "GET /ERROR HTTP/1.1" 404 12 "-" "ERROR"
--        	at com.foo.ERROR(Bar.java:12)
--        12:30 lunch with the error team
--        plain text
-""".strip("\n").replace("␛", "\x1b")
-CASES = [(line[:9].strip(), line[9:]) for line in SAMPLES.split("\n")]
+#: Lines as real programs write them, each behind its level; `-` has none, `␛` is an escape.
+SAMPLES = Path(__file__).with_name("levels.txt").read_text().replace("␛", "\x1b")
+CASES = [(line[:9].strip(), line[9:]) for line in SAMPLES.splitlines()]
 PARTS = st.sampled_from(
     [
         *[
