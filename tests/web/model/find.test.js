@@ -1,0 +1,83 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { Finding, Terms } from "../../../web/model/find.js";
+import { random } from "./random.js";
+
+/** @param {number[]} ats */
+const hits = (ats) => ats.map((at) => ({ cursor: `c${at}`, at }));
+const head = (/** @type {number[]} */ ats, /** @type {object} */ more = {}) =>
+  ({ id: "f1", source: "s", hits: hits(ats), scanned: 62, of: 100, ...more });
+
+test("hits come newest first; next and previous go through them and wrap with a note", () => {
+  const finding = new Finding("f1");
+  assert.equal(finding.next(0, true), null);
+  finding.found(head([900, 700], { file: ".2.gz" }));
+  finding.found(head([500, 500, 300], { count: 1208 }));
+  assert.deepEqual(finding.hits.map((hit) => hit.at), [900, 700, 500, 300]);
+  const go = (/** @type {number} */ at, /** @type {boolean} */ down) => {
+    const next = finding.next(at, down);
+    return next && [next.hit.at, next.wrapped];
+  };
+  assert.deepEqual(go(500, true), [700, false]);
+  assert.deepEqual(go(500, false), [300, false]);
+  assert.deepEqual(go(600, true), [700, false]);
+  assert.deepEqual(go(600, false), [500, false]);
+  assert.deepEqual(go(900, true), [300, true]);
+  assert.deepEqual(go(300, false), [900, true]);
+  assert.deepEqual(go(1000, false), [900, false]);
+});
+
+test("labels tell the place, the count so far, progress and new hits", () => {
+  const finding = new Finding("f1");
+  assert.equal(finding.label(), "Nothing yet");
+  finding.found(head([900, 700], { file: ".2.gz", count: 1208 }));
+  assert.equal(finding.label(700), "2 of 1,208 so far");
+  assert.equal(finding.label(), "1,208 so far");
+  assert.equal(finding.progress(), "62 %, now in .2.gz");
+  finding.live(3);
+  finding.found(head([], { count: 1208, done: true }));
+  assert.equal(finding.label(900), "1 of 1,208, +3 new");
+  assert.equal(finding.progress(), "");
+  assert.equal(finding.share, 1);
+  const none = new Finding("f1");
+  none.found(head([], { done: true, scanned: 0, of: 0 }));
+  assert.equal(none.label(), "No hits");
+  assert.equal(none.found({ ...head([1]), id: "other" }), false);
+});
+
+test("property: whatever the order of arrival, hits are in order, once, and bounded", () => {
+  const r = random(17);
+  for (let n = 0; n < 200; n += 1) {
+    const finding = new Finding("f1");
+    const all = new Set();
+    for (let k = r.int(1, 10); k > 0; k -= 1) {
+      const ats = Array.from({ length: r.int(0, 8) }, () => r.int(0, 60));
+      ats.forEach((at) => all.add(at));
+      finding.found(head(ats));
+    }
+    assert.deepEqual(finding.hits.map((hit) => hit.at), [...all].sort((a, b) => b - a));
+    const from = r.int(-5, 65);
+    const down = finding.next(from, true);
+    const above = finding.hits.map((hit) => hit.at).filter((at) => at > from);
+    if (all.size > 0) assert.equal(down?.hit.at, above.length ? Math.min(...above) : Math.min(...all));
+  }
+  const many = new Finding("f1");
+  for (let n = 0; n < 60; n += 1) {
+    many.found(head(Array.from({ length: 1000 }, (_, k) => 1e6 - n * 1000 - k), { count: (n + 1) * 1000 }));
+  }
+  assert.equal(many.hits.length, 50_000);
+  assert.equal(many.count, 60_000);
+});
+
+test("the last twenty terms are there to go back to", () => {
+  const terms = new Terms();
+  for (let n = 0; n < 30; n += 1) terms.add(`t${n}`);
+  terms.add("t25");
+  assert.equal(terms.all.length, 20);
+  assert.equal(terms.older(), "t25");
+  assert.equal(terms.older(), "t29");
+  assert.equal(terms.newer(), "t25");
+  assert.equal(terms.newer(), null);
+  assert.equal(new Terms().older(), null);
+});
