@@ -101,7 +101,7 @@ class Closed:
 class Failed:
     """The peer broke a rule and is told so. Send what is owed, then close the transport."""
 
-    code: CloseCode
+    code: int
     reason: str
 
 

@@ -8,8 +8,13 @@ mutating further.
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable, Hashable
+from pathlib import Path
 
+from tailws.messages import BadCommand, from_query, parse
+from tailws.server.exchange import Refused as RefusedRequest
+from tailws.server.exchange import split_target
 from tailws.ws import (
     Closed,
     DeflateParameters,
@@ -127,11 +132,39 @@ def fuzz_inflate(data: bytes) -> Hashable:
     return tuple(sizes)
 
 
+def fuzz_commands(data: bytes) -> Hashable:
+    """A client's message: a command or BadCommand, and so are the patterns in it."""
+    try:
+        command = parse(data)
+        matching = getattr(command, "filter", None) or getattr(command, "wanted", None)
+        if matching is not None:
+            matching()
+    except BadCommand as error:
+        return error.code, error.message[:24]
+    return type(command).__name__
+
+
+def fuzz_query(data: bytes) -> Hashable:
+    """The query of an address, from the request's target to what it subscribes to."""
+    try:
+        _, query, _ = split_target("/ws?" + data.decode("latin-1"))
+        opening = from_query(query)
+        for subscription in opening.subscriptions:
+            subscription.filter()
+    except RefusedRequest as error:
+        return error.status
+    except BadCommand as error:
+        return error.code, error.message[:24]
+    return len(opening.subscriptions), opening.text
+
+
 TARGETS: dict[str, Target] = {
     "frames": fuzz_frames,
     "connection": fuzz_connection,
     "handshake": fuzz_handshake,
     "inflate": fuzz_inflate,
+    "commands": fuzz_commands,
+    "query": fuzz_query,
 }
 
 
@@ -155,6 +188,8 @@ _COMPRESSED = _said(
     (Opcode.BINARY, compress(bytes(5000)), True, True),
 )
 
+_PROTOCOL = (Path(__file__).parents[2] / "docs" / "protocol.md").read_text()
+
 # Where mutation begins; what was ever found lies in corpus/ besides.
 SEEDS: dict[str, list[bytes]] = {
     "frames": [_CONVERSATION, _COMPRESSED],
@@ -173,5 +208,12 @@ SEEDS: dict[str, list[bytes]] = {
         bytes.fromhex("f348cdc9c9070000"),
         bytes.fromhex("f24805000000ffffcac9c90700"),
         bytes.fromhex("000500faff48656c6c6f00"),
+    ],
+    "commands": [line.encode() for line in re.findall(r'^\{"type":.*', _PROTOCOL, re.MULTILINE)],
+    "query": [
+        b"source=syslog&lines=100",
+        b"source=nginx%2Faccess.log&source=app/*&format=text",
+        b"source=syslog&include=err(or)?&include=warn&exclude=%5Btest%5D&from=start",
+        b"source=syslog&cursor=5e8d5b05.19aab3c8d10.9c41.7f2ab1d4.10d64be2",
     ],
 }

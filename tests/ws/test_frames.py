@@ -21,7 +21,7 @@ WIDE = Limits(max_message=1 << 30, max_fragments=1 << 20)
 
 def parse(*pieces: bytes, **options: bool) -> list[Frame]:
     parser = FrameParser(WIDE, **options)
-    frames = []
+    frames: list[Frame] = []
     for piece in pieces:
         parser.feed(piece)
         frames += iter(parser.next_frame, None)

@@ -110,7 +110,13 @@ def test_websockets_is_a_client(
     echo_url: str, offer: ClientPerMessageDeflateFactory | None
 ) -> None:
     extensions = [offer] if offer else None
-    messages = ["Grüße", "", "x" * 200_000, b"\x00\xff" * 70_000, "line\n" * 5_000]
+    messages: list[str | bytes] = [
+        "Grüße",
+        "",
+        "x" * 200_000,
+        b"\x00\xff" * 70_000,
+        "line\n" * 5_000,
+    ]
     with connect(echo_url, compression=None, extensions=extensions, proxy=None) as client:
         assert bool(client.protocol.extensions) is bool(offer)
         for message in messages * 2:
