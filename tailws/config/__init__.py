@@ -1,34 +1,28 @@
 """The configuration: YAML in, frozen and typed structures out, or all that is wrong with it.
 
 `load` reads a file, `loads` a text, `for_paths` makes the config of `tailws FILE...`. What there is
-to configure stands in `tailws.config.model`.
+to configure stands in `tailws.config.model` and `tailws.config.limits`.
 """
 
 import codecs
 import os
 import stat
 
-from tailws.config import document
-from tailws.config.build import build
 from tailws.config.checks import check
-from tailws.config.document import ConfigError, Problem, Report
+from tailws.config.limits import Clients, Files, Limits, Lines, Search
 from tailws.config.model import (
     Access,
-    Clients,
     Config,
-    Files,
-    Limits,
-    Lines,
     Listen,
     Log,
     Page,
     Rule,
-    Search,
     Source,
     Token,
     Webhook,
 )
 from tailws.config.paths import for_paths
+from tailws.config.problems import ConfigError, Problem, Report
 
 __all__ = [
     "Access",
@@ -52,6 +46,8 @@ __all__ = [
     "loads",
 ]
 
+_MAX_BYTES = 1 << 20  # a config is written by hand; more is a wrong file
+
 
 def load(path: str | os.PathLike[str], warnings: list[Problem] | None = None) -> Config:
     """Read a config file; raises `ConfigError` with everything that is wrong with it.
@@ -65,15 +61,15 @@ def load(path: str | os.PathLike[str], warnings: list[Problem] | None = None) ->
         with open(name, "rb", opener=_open_at_once) as file:
             mode = os.fstat(file.fileno()).st_mode
             if stat.S_ISREG(mode):
-                raw = file.read(document.MAX_BYTES + 1)
+                raw = file.read(_MAX_BYTES + 1)
             else:
                 report.error("", "this is not a regular file; a config is read again at a reload")
     except IsADirectoryError:
         report.error("", "this is a directory; name the file in it")
     except (OSError, ValueError) as error:
         report.error("", f"cannot be read: {getattr(error, 'strerror', None) or error}")
-    if len(raw) > document.MAX_BYTES:
-        report.error("", f"this file has more than {document.MAX_BYTES:,} bytes: hardly a config")
+    if len(raw) > _MAX_BYTES:
+        report.error("", f"this file has more than {_MAX_BYTES:,} bytes: hardly a config")
     report.stop()
     found: list[Problem] = []
     config = loads(_decode(raw, report), name, found)
@@ -116,6 +112,10 @@ def _readable_tokens(config: Config, name: str) -> list[Problem]:
 
 def loads(text: str, name: str = "config", warnings: list[Problem] | None = None) -> Config:
     """Read a config from a text; `name` is its file, for messages and relative paths."""
+    # `tailws FILE` starts sooner without YAML
+    from tailws.config import document
+    from tailws.config.build import build
+
     report = Report(name)
     root = document.parse(text, report)
     base = os.path.dirname(os.path.abspath(name))

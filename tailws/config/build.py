@@ -1,19 +1,25 @@
 """From nodes to the structures of the model: one walk over both, collecting what does not fit."""
 
+import contextlib
 import difflib
+from collections.abc import Iterable
 from typing import Any
 
 import yaml
 from msgspec import inspect
 
 from tailws.config import kinds
-from tailws.config.document import NULL, Node, Report, found, line_of
+from tailws.config.document import NULL, Node, found, line_of
 from tailws.config.model import Access, Config, Listen, Webhook
+from tailws.config.problems import Report
 
 # Where a mapping is expected, a scalar is short for a mapping of this one key.
 SHORT: dict[type, str] = {Listen: "address", Webhook: "url", Access: "tokens"}
 # An alias costs three characters to write and a subtree to read.
 _MOST_NODES = 200_000
+
+
+_Part = tuple[str, Node, inspect.Type, str]  # name, node, type, key
 
 
 class _Wrong(Exception):
@@ -44,50 +50,57 @@ class _Walk:
         self.report.error(key, message, line_of(node))
         return _Wrong()
 
-    def value(self, node: Node, wanted: inspect.Type, key: str, kind: str) -> Any:
-        """Return what the node says as the type wants it."""
+    def value(
+        self, node: Node, wanted: inspect.Type, key: str, kind: str, instead: str = "a list"
+    ) -> Any:
+        """Return what the node says as the type wants it.
+
+        `kind` is that of a scalar, `instead` what a scalar that must be a word could be as well.
+        """
         self.nodes += 1
         if self.nodes > _MOST_NODES:
             self.report.error("", "this is too large to be a config (aliases count as written out)")
             self.report.stop()
         self.report.lines.setdefault(key, line_of(node))
         if isinstance(wanted, inspect.Metadata):
-            return self.value(node, wanted.type, key, (wanted.extra or {}).get("kind", kind))
+            kind = (wanted.extra or {}).get("kind", kind)
+            return self.value(node, wanted.type, key, kind, instead)
         if isinstance(wanted, inspect.UnionType):
-            return self.union(node, wanted, key, kind)
+            return self.union(node, wanted, key, kind, instead)
         if isinstance(wanted, inspect.StructType):
             return self.struct(node, wanted, key)
         if isinstance(wanted, inspect.VarTupleType):
             return self.items(node, wanted, key, kind)
         if isinstance(wanted, inspect.DictType):
+            before = len(self.report.problems)
             pairs = self.pairs(node, key, "a mapping of names to texts")
-            return self.all_of(
-                (name, item, wanted.value_type, f"{key}.{name}") for name, item in pairs.items()
+            values = self.all_of(
+                (name, item, wanted.value_type, _below(key, name)) for name, item in pairs.items()
             )
+            if len(self.report.problems) > before:
+                raise _Wrong
+            return values
         return self.scalar(node, wanted, key, kind)
 
-    def all_of(self, parts: Any) -> dict[str, Any]:
+    def all_of(self, parts: Iterable[_Part]) -> dict[str, Any]:
         """Return the values of all parts, so that one that is wrong does not hide the next."""
+        before = len(self.report.problems)
         values: dict[str, Any] = {}
-        failed = False
         for name, node, wanted, key in parts:
-            try:
+            with contextlib.suppress(_Wrong):
                 values[name] = self.value(node, wanted, key, "text")
-            except _Wrong:
-                failed = True
-        if failed:
+        if len(self.report.problems) > before:
             raise _Wrong
         return values
 
     def pairs(self, node: Node, key: str, right: str) -> dict[str, Node]:
-        """Return a mapping's keys and nodes; every key once."""
+        """Return a mapping's keys and nodes, without those that are reported as wrong."""
         if not isinstance(node, yaml.MappingNode):
             raise self.wrong(key, node, f"found {found(node)}; write {right}")
         pairs: dict[str, Node] = {}
-        failed = False
         for name, item in node.value:
             text = name.value if isinstance(name, yaml.ScalarNode) else ""
-            full = f"{key}.{text}" if key else text
+            full = _below(key, text)
             if not text:
                 message = f"found {found(name)} as a key; write a word"
             elif text == "<<":
@@ -98,42 +111,33 @@ class _Walk:
                 pairs[text] = item
                 self.report.lines[full] = line_of(name)
                 continue
-            failed = True
             self.report.error(full, message, line_of(name))
-        if failed:
-            raise _Wrong
         return pairs
 
     def struct(self, node: Node, wanted: inspect.StructType, key: str) -> Any:
         fields = {field.name: field for field in wanted.fields}
         short = SHORT.get(wanted.cls)
         known = ", ".join(fields)
-        if node.tag == NULL and not any(field.required for field in wanted.fields):
+        right = f"a mapping with the keys {known}"
+        if node.tag == NULL and not node.value and not any(f.required for f in wanted.fields):
             return wanted.cls()  # a section whose keys are all commented out
         if short is not None and isinstance(node, yaml.ScalarNode):
-            values = {short: self.value(node, fields[short].type, key, "text")}
-            return wanted.cls(**values)
-        pairs = self.pairs(node, key, f"a mapping with the keys {known}")
-        failed = False
+            return wanted.cls(**{short: self.value(node, fields[short].type, key, "text", right)})
+        before = len(self.report.problems)
+        pairs = self.pairs(node, key, right)
         for name in [name for name in pairs if name not in fields]:
             near = difflib.get_close_matches(name, fields, 1, 0.6)
             hint = f"did you mean {near[0]!r}?" if near else f"the keys here are {known}"
-            full = f"{key}.{name}" if key else name
-            self.report.error(full, f"there is no key {name!r}; {hint}")
-            del pairs[name]
-            failed = True
+            self.report.error(_below(key, name), f"there is no key {name!r}; {hint}")
         for field in wanted.fields:
             if field.required and field.name not in pairs:
                 self.report.error(key, f"the key {field.name!r} is missing", line_of(node))
-                failed = True
-        try:
-            values = self.all_of(
-                (name, item, fields[name].type, f"{key}.{name}" if key else name)
-                for name, item in pairs.items()
-            )
-        except _Wrong:
-            failed = True
-        if failed:
+        values = self.all_of(
+            (name, item, fields[name].type, _below(key, name))
+            for name, item in pairs.items()
+            if name in fields
+        )
+        if len(self.report.problems) > before:
             raise _Wrong
         return wanted.cls(**values)
 
@@ -155,7 +159,9 @@ class _Walk:
         values = self.all_of((name, item, item_type, full) for name, item, full in parts)
         return tuple(values.values())
 
-    def union(self, node: Node, wanted: inspect.UnionType, key: str, kind: str) -> Any:
+    def union(
+        self, node: Node, wanted: inspect.UnionType, key: str, kind: str, instead: str
+    ) -> Any:
         """Choose by the form of the node: a literal is a scalar, all others are not."""
         literals = [t for t in wanted.types if isinstance(t, inspect.LiteralType)]
         others = [
@@ -166,7 +172,7 @@ class _Walk:
             if node.value in words and node.tag.endswith(":str"):
                 return node.value
             right = " or ".join(map(str, words))
-            raise self.wrong(key, node, f"found {found(node)}; write {right}, or give the list")
+            raise self.wrong(key, node, f"found {found(node)}; write {right}, or {instead}")
         return self.value(node, others[0], key, kind)
 
     def scalar(self, node: Node, wanted: inspect.Type, key: str, kind: str) -> Any:
@@ -199,6 +205,10 @@ class _Walk:
                 bounds = f"{kinds.written(kind, least)} to {kinds.written(kind, most)}"
                 raise self.wrong(key, node, f"found {found(node)}; write {called} from {bounds}")
         return value
+
+
+def _below(key: str, name: str) -> str:
+    return f"{key}.{name}" if key else name
 
 
 def _takes_scalar(wanted: inspect.Type) -> bool:

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterable
 
 from tailws import names
-from tailws.config.document import Report
 from tailws.config.model import Config, Source, Token
+from tailws.config.problems import Report
 
 
 def check(config: Config, report: Report) -> None:

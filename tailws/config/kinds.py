@@ -8,7 +8,6 @@ import ipaddress
 import os
 import re
 import urllib.parse
-import zoneinfo
 from collections.abc import Callable
 from typing import Any
 
@@ -213,6 +212,8 @@ def timezone(text: str, base: str) -> str:
     """Take the name of a time zone, an offset, or `local`."""
     if text in ("local", "UTC") or re.fullmatch(r"[+-](0\d|1[0-4]):[0-5]\d", text, re.ASCII):
         return text
+    import zoneinfo
+
     try:
         zoneinfo.ZoneInfo(text)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Sequence
 
 from tailws import names
 from tailws.config.checks import may_match
-from tailws.config.document import Report
 from tailws.config.kinds import absolute, address
 from tailws.config.model import Config, Listen, Source
+from tailws.config.problems import Report
 
 
 def for_paths(paths: Sequence[str], listen: str | None = None) -> Config:
