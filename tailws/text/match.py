@@ -25,6 +25,9 @@ __all__ = ["MAX_TERMS", "BadPattern", "Filter", "Run", "Taken", "Term"]
 #: Terms in one filter: each costs up to three programs' memory and a pass over the text.
 MAX_TERMS: Final = 16
 
+#: Instructions of all patterns of one filter together; see `program.MAX_INSTRUCTIONS`.
+MAX_SIZE: Final = 4000
+
 #: Bounds of consecutive whole lines in a block: of the first, and behind the last's line feed.
 Run = tuple[int, int]
 
@@ -87,6 +90,12 @@ class Filter:
         self.key = (include, exclude, whole)
         self._includes = sorted((_compile(term) for term in include), key=_cost)
         self._excludes = sorted((_compile(term) for term in exclude), key=_cost)
+        programs = [m for m in (*self._includes, *self._excludes) if isinstance(m, Program)]
+        size = sum(program.size for program in programs)
+        if size > MAX_SIZE:
+            raise BadPattern(
+                f"The patterns are too large together: {size:,} steps, {MAX_SIZE:,} are allowed."
+            )
 
     @classmethod
     def of(
@@ -120,11 +129,12 @@ class Filter:
         also where `codec` has to turn it into UTF-8 first. Whole records are whole within the block
         only: who cuts a file into blocks for them cuts at `records.last_head`.
         """
-        view = codec.utf8(bytes(block), False)
+        raw = bytes(block)
+        view = codec.utf8(raw, False)
         runs = self._select(view)
-        return (
-            runs if len(view) == len(block) and not codec.wide else _back(runs, view, block, codec)
-        )
+        if len(view) == len(raw) and not codec.wide:
+            return runs
+        return _back(runs, view, raw, codec)
 
     def take(self, block: bytes) -> Taken:
         """The shown lines of a block of UTF-8, with counts."""
@@ -241,7 +251,7 @@ def _without(runs: list[Run], holes: list[Run]) -> list[Run]:
     return out
 
 
-def _back(runs: list[Run], view: bytes, block: Block, codec: Codec) -> list[Run]:
+def _back(runs: list[Run], view: bytes, block: bytes, codec: Codec) -> list[Run]:
     """The same lines in `block`, of which `view` is the UTF-8: they are told by their number."""
     out: list[Run] = []
     seen = there = 0  # two places at the same line, in the view and in the block
@@ -255,7 +265,7 @@ def _back(runs: list[Run], view: bytes, block: Block, codec: Codec) -> list[Run]
     return out
 
 
-def _skip(block: Block, at: int, lines: int, codec: Codec) -> int:
+def _skip(block: bytes, at: int, lines: int, codec: Codec) -> int:
     for _ in range(lines):
-        at = codec.end_of_line(bytes(block), at) or len(block)
+        at = codec.end_of_line(block, at) or len(block)
     return at

@@ -17,9 +17,10 @@ MAX_PATTERN: Final = 1024
 #: Memory for one program and its automaton's states, in bytes. RE2 starts the states afresh, and
 #: in the end goes on without them, when this is used up: slower, never larger.
 MAX_MEMORY: Final = 1 << 20
-#: Instructions in one program. The slowest way in which RE2 can run a program costs about two
-#: nanoseconds for each instruction and byte.
-MAX_INSTRUCTIONS: Final = 4000
+#: Instructions in one program. Where RE2 has to do without states, each costs a nanosecond or two
+#: for each byte: a fifth of a second for the worst pattern on the worst line of 64 KiB. (`.` is
+#: nine instructions, a word as many as its letters, `\pL` 1,200.)
+MAX_INSTRUCTIONS: Final = 2000
 
 Block = bytes | bytearray
 _Match = Callable[[Any, Block, int, int], list[tuple[int, int]]]

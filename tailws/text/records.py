@@ -15,31 +15,43 @@ from tailws.text.program import Block
 #: Continuation lines of one record; a longer one is cut into several.
 MAX_LINES: Final = 1000
 
+# What a container runtime or syslog puts before a line of the program; lines of one record have
+# the same tag (the stream, or host and process).
+_WRAPPED: Final = re.compile(
+    rb'\{"log":"'
+    rb"|\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:\d\d) (?P<stream>std(?:out|err)) (?P<flag>[FP]) "
+    rb"|(?:<\d+>)?(?:[A-Z][a-z]{2} [ \d]\d [\d:]{8}|\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:?\d\d))"
+    rb" (?P<app>[\w.-]+ [^\s:\[]+\[\d+\]): "
+)
+_WRAPPED_BEGINS: Final = frozenset(b"{2<JFMASOND")
+
+_END: Final = rb'(?:\r?(?:\n|$)|\\n")'  # of the line, or of the one in Docker's JSON
 # A continuation by its own looks.
 _OWN: Final = re.compile(
-    rb"[ \t]+[^\s]"  # indented
+    rb"(?:[ \t]|\\t)+[^\s]"  # indented
     rb"|at [\w$.<>/]+\("  # Java without its tab
     rb"|(?:Caused by|Suppressed|Wrapped by): "
     rb"|\.\.\. \d+ (?:more|common frames)"
-    rb"|(?:[a-z_$][\w$]*\.)+[A-Z][\w$]*(?:Exception|Error|Throwable)\b(?::| ?\r?\n|$)"
+    rb"|(?:[a-z_$][\w$]*\.)+[A-Z][\w$]*(?:Exception|Error|Throwable)\b(?::|" + _END + rb")"
     rb"|Traceback \(most recent call last\):"
     rb"|During handling of the above exception, another"
     rb"|The above exception was the direct cause"
     rb"|--- End of (?:inner exception )?stack trace"
     rb"|goroutine \d+ \[|created by \S+"  # Go
     rb"|stack backtrace:|note: run with `RUST_BACKTRACE"  # Rust
-    rb"|Stack trace:\r?(?:\n|$)|#\d+ +\S"  # PHP, gdb
-    rb"|[\])}]+[;,]?\r?(?:\n|$)"  # the end of pretty-printed data
+    rb"|Stack trace:" + _END + rb"|#\d+ +\S"  # PHP, gdb
+    rb"|[\])}]+[;,]?" + _END  # the end of pretty-printed data
 )
-_FRAME: Final = re.compile(rb" +File \"| {4}(?! *at )")
+_FRAME: Final = re.compile(rb" +File \\?\"| {4}(?! *at )")
 # Python's last line: `ValueError: x`, `requests.exceptions.Timeout`, but no level's label
 _RAISED: Final = re.compile(
     rb"(?!(?:Error|Warning|Info|Debug|Notice|Trace|Fatal|Critical|Alert|Panic): )"
-    rb"(?:[A-Za-z_]\w*\.)*(?>[A-Z]\w*?[a-z]\w*+)(?:: |:?\r?(?:\n|$))"
+    rb"(?:[A-Za-z_]\w*\.)*(?>[A-Z]\w*?[a-z]\w*+)(?:: |:?" + _END + rb")"
 )
-_GO_FRAME: Final = re.compile(rb"[\w./*\-\[\]{}]+\(.*\)\r?(?:\n|$)")
-_GO_BEFORE: Final = re.compile(rb"goroutine \d+ \[|\t")
-_BLANK: Final = re.compile(rb"\r?(?:\n|$)")
+_GO_FRAME: Final = re.compile(rb"[\w./*\-\[\]{}]+\(.*\)" + _END)
+_GO_BEFORE: Final = re.compile(rb"goroutine \d+ \[|\t|\\t")
+_BLANK: Final = re.compile(_END)
+_INDENTED: Final = re.compile(rb"[ \t]|\\t")
 _BEFORE_BLANK: Final = re.compile(
     rb"[\w.]*(?:Error|Exception|Exit|Interrupt)\b|panic: |fatal error: "
 )
@@ -53,19 +65,30 @@ def is_continuation(line: bytes, previous: bytes) -> bool:
 
 def _continues(block: Block, start: int, end: int, previous: int) -> bool:
     """Whether the line at `start` continues the line at `previous` (-1: there is none)."""
-    if _OWN.match(block, start, end):
+    text, before = start, previous
+    if start < end and block[start] in _WRAPPED_BEGINS:
+        wrapped = _WRAPPED.match(block, start, end)
+        if wrapped and previous >= 0:
+            text = wrapped.end()
+            led = _WRAPPED.match(block, previous, start)
+            if led is None or led.group("stream", "app") != wrapped.group("stream", "app"):
+                return False
+            if led["flag"] == b"P":  # the runtime cut one line in two
+                return True
+            before = led.end()
+    if _OWN.match(block, text, end):
         return True
     if previous < 0:
         return False
-    if _BLANK.match(block, start, end):
+    if _BLANK.match(block, text, end):
         return bool(
-            _BEFORE_BLANK.match(block, previous, start)
-            or (_OWN.match(block, previous, start) and block[previous] not in b" \t")
+            _BEFORE_BLANK.match(block, before, start)
+            or (_OWN.match(block, before, start) and not _INDENTED.match(block, before, start))
         )
-    if _FRAME.match(block, previous, start):
-        return _RAISED.match(block, start, end) is not None
-    if _GO_BEFORE.match(block, previous, start):
-        return _GO_FRAME.match(block, start, end) is not None
+    if _FRAME.match(block, before, start):
+        return _RAISED.match(block, text, end) is not None
+    if _GO_BEFORE.match(block, before, start):
+        return _GO_FRAME.match(block, text, end) is not None
     return False
 
 
@@ -130,7 +153,8 @@ def first_head(block: Block) -> int:
     while at < size:
         end = block.find(b"\n", at) + 1 or size
         if not _continues(block, at, end, previous) and (
-            previous >= 0 or not any(p.match(block, at, end) for p in (_BLANK, _RAISED, _GO_FRAME))
+            previous >= 0
+            or not any(p.match(block, at, end) for p in (_WRAPPED, _BLANK, _RAISED, _GO_FRAME))
         ):
             return at
         previous, at = at, end

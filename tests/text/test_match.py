@@ -155,6 +155,7 @@ def test_an_empty_filter_hides_nothing_and_says_so() -> None:
         ([Term("x" * 2000, fixed=True)], "1,024"),
         ([Term("\udc80", fixed=True)], "surrogate"),
         ([str(n) for n in range(MAX_TERMS + 1)], "at most 16"),
+        ([r"a\pL", r"b\pL", r"c\pL", r"d\pL"], "too large together"),
         ([Term(where="nonsense")], "no condition"),
         ([Term(level="loud")], "no level"),
         ([Term()], "one of"),

@@ -1,5 +1,8 @@
 """Records: a stack trace belongs to the line that it follows."""
 
+import json
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -161,3 +164,42 @@ def test_hostile_lines_take_no_longer_than_others() -> None:
         records.is_continuation(line, before)
         records.is_continuation(line, b"\tx")
         records.is_continuation(b"", line)
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda line: b"2026-11-22T14:02:11.123456789Z stderr F " + line,
+        lambda line: b"Nov 22 14:02:11 host app[12]: " + line,
+        lambda line: b"<13>2026-11-22T14:02:11.123+01:00 host app[12]: " + line,
+        lambda line: json.dumps(
+            {"log": line.decode() + "\n", "stream": "stderr"}, separators=(",", ":")
+        ).encode(),
+    ],
+    ids=["cri", "syslog", "rsyslog", "docker"],
+)
+def test_traces_are_found_within_what_is_wrapped_around_lines(
+    wrap: Callable[[bytes], bytes],
+) -> None:
+    """Container runtimes and syslog write a head before each line, of a trace too."""
+    lines = [[wrap(line) for line in record.split(b"\n")] for record in EXPECTED]
+    block = block_of([line for record in lines for line in record])
+    found = [block[a:b] for a, b, _ in records.records(block)]
+    assert found == [block_of(record) for record in lines]
+
+
+def test_lines_of_two_streams_or_processes_are_not_one_record() -> None:
+    """What only looks like a continuation of another program's line is none."""
+    for one, other in (
+        (b"2026-11-22T14:02:11Z stdout F text", b"2026-11-22T14:02:11Z stderr F   at x"),
+        (b"Nov 22 14:02:11 host a[1]: text", b"Nov 22 14:02:11 host a[2]:   at x"),
+        (b"text", b"Nov 22 14:02:11 host a[2]:   at x"),
+    ):
+        assert not records.is_continuation(other, one)
+
+
+def test_a_line_that_the_runtime_cut_is_one_record() -> None:
+    """CRI's partial lines: `P` is followed by the rest of the same line."""
+    head = b"2026-11-22T14:02:11Z stdout "
+    block = block_of([head + b"P ab", head + b"P cd", head + b"F ef", head + b"F gh"])
+    assert [count for _, _, count in records.records(block)] == [3, 1]
