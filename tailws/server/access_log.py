@@ -133,7 +133,7 @@ class AccessLog:
         except OSError as error:
             self._complain(str(error.strerror))
             return  # the old one goes on, if there is one
-        self.close()
+        self._release()
         self._fd, self._file = fd, os.fstat(fd)
 
     def _complain(self, trouble: str) -> None:
@@ -142,7 +142,11 @@ class AccessLog:
             log.error("%s: cannot write the access log: %s", self.path, trouble)
 
     def close(self) -> None:
-        """Write what was gathered no more; release the file. Idempotent."""
+        """Write what was gathered, and release the file. Idempotent."""
+        self.flush()
+        self._release()
+
+    def _release(self) -> None:
         if self._fd >= 0:
             os.close(self._fd)
         self._fd, self._file = -1, None

@@ -86,10 +86,14 @@ class HttpServer:
             self.turned_away += 1
             sock.close()
             return
+        place = Place(address)
+        try:
+            stream = Stream(self.loop, sock, address, tls, on_closed=lambda: self._left(place))
+        except OSError:  # TLS looks at the socket, and the peer has gone already
+            sock.close()
+            return
         self._streams += 1
         self._by_address[address] += 1
-        place = Place(address)
-        stream = Stream(self.loop, sock, address, tls, on_closed=lambda: self._left(place))
         connection = HttpConnection(self, stream, place, unix=unix, tls=tls is not None)
         self._http.add(connection)
         stream.start(connection)

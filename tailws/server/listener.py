@@ -8,7 +8,7 @@ import logging
 import os
 import socket
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from tailws.config import Listen
@@ -167,6 +167,13 @@ def describe(sock: socket.socket) -> str:
         return f"unix:{name}"
     host = f"[{name[0]}]" if ":" in name[0] else name[0]
     return f"{host}:{name[1]}"
+
+
+def own_names(listening: Iterable[Listen]) -> set[str]:
+    """Return the names that browsers may know this machine by: its own, and those it listens on."""
+    name = socket.gethostname().lower()
+    short = name.partition(".")[0]
+    return {name, short, f"{short}.local"} | {listen.host.lower() for listen in listening} - {""}
 
 
 class Listener:

@@ -16,7 +16,7 @@ from tailws.server.access import Token
 MAX_SECRET = 4096
 
 
-class TokenError(Exception):
+class TokenError(ValueError):
     """A configured token cannot be had; the text is one sentence for the user."""
 
 
