@@ -14,7 +14,6 @@
  *   Chip {kind: "show" | "hide" | "mark", form: "text" | "regex" | "level" | "where", text,
  *         caseRule: "smart" | "match" | "ignore", word, on}
  */
-import { LEVEL_PATTERNS } from "./levels.js";
 import { compile, toRe2 } from "./matcher.js";
 
 /** @typedef {"show" | "hide" | "mark"} ChipKind */
@@ -120,20 +119,14 @@ export function termOf({ form, text, caseRule, word }) {
 }
 
 /**
- * For a daemon that takes nothing but one pattern on each side, a level is a pattern as well.
  * @param {readonly Chip[]} chips
- * @param {{lists?: boolean, levels?: boolean}} [offered]
  * @returns {import("./protocol.js").Filter}
  */
-export function filterOf(chips, { lists = true, levels = true } = {}) {
+export function filterOf(chips) {
   /** @type {import("./protocol.js").Filter} */
   const filter = {};
   for (const [kind, key] of /** @type {const} */ ([["show", "include"], ["hide", "exclude"]])) {
-    const terms = chips.filter((one) => one.on && one.kind === kind).slice(0, lists ? MAX_CHIPS : 1)
-      .map((one) => {
-        if (one.form !== "level" || levels) return termOf(one);
-        return LEVEL_PATTERNS[one.text === "warning" ? "warn" : "error"];
-      });
+    const terms = chips.filter((one) => one.on && one.kind === kind).slice(0, MAX_CHIPS).map(termOf);
     if (terms.length > 0) filter[key] = terms;
   }
   return filter;

@@ -22,7 +22,7 @@
 import { ansiSpans, paint } from "./ansi.js";
 import { Display } from "./cells.js";
 import { formatted } from "./formatted.js";
-import { countedLevel } from "./levels.js";
+import { levelOf } from "./levels.js";
 import { findLinks } from "./links.js";
 
 /** @typedef {import("./cells.js").Piece} Piece */
@@ -63,7 +63,7 @@ const WORTH = {
 export function rowOf(line, options = {}) {
   const display = new Display(line, options.limit);
   const shown = options.raw ? rawPieces(line, display, options) : formatted(line, display, options);
-  const level = countedLevel(line);
+  const level = levelOf(line)?.level ?? null;
   const runs = toRuns(display.pieces, line, options.marks ?? []);
   return {
     runs,

@@ -63,8 +63,7 @@ test("texts and patterns become RE2; chips become what the daemon takes", () => 
     include: ["(?i)timeout", "A|B", { level: "error" }], exclude: ["(?i)healthz", { where: "ms<5" }],
   });
   assert.deepEqual(filterOf(chips.map((chip) => ({ ...chip, on: false }))), {});
-  assert.deepEqual(filterOf(chips, { lists: false }).include, ["(?i)timeout"]);
-  assert.equal(typeof filterOf([PRESETS.errors], { levels: false }).include?.[0], "string");
+  assert.deepEqual(filterOf([PRESETS.errors, PRESETS.warnings]), { include: [{ level: "error" }, { level: "warning" }] });
 });
 
 test("marks keep their colour while others are off, and overlap in order", () => {
