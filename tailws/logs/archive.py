@@ -20,7 +20,7 @@ from typing import Protocol, Self
 import zstandard
 
 from tailws.logs.identity import ANCHOR, Cursor, Identity, identify
-from tailws.logs.segment import COLD, Later, Place, Segment
+from tailws.logs.segment import COLD, KEPT_HEAD, Later, Place, Segment
 from tailws.text.lines import Codec
 
 #: Compressed bytes read at a time.
@@ -167,9 +167,10 @@ class Archive(Segment):
         super().close()
         self._go_back(0)  # and the memory with it
 
-    def remember_head(self) -> None:
-        head = self.read(0, 1024)
+    def remember_head(self) -> bool:
+        head = self.read(0, KEPT_HEAD)
         self.head = head if isinstance(head, bytes) else b""
+        return True
 
     def fstat(self) -> os.stat_result:
         return os.fstat(self.reopen())

@@ -46,7 +46,8 @@ class Match:
     name: str  # wire name
     path: str
     source: config.Source
-    from_pattern: bool
+    pattern: str  # the path as the config has it
+    from_pattern: bool  # it holds a wildcard
 
 
 class Catalog:
@@ -252,26 +253,15 @@ class Catalog:
         source.close()
         self._tell()
 
-    def _matches(self, directories: set[str]) -> Iterable[Match]:
-        """What there is to follow; fills in the directories where more could come."""
+    def _matches(self, directories: set[str]) -> Iterator[Match]:
+        """What there is to follow, as far as the limit goes."""
         room = self._limits.files.sources
-        for source in self._config:
-            single = len(source.path) == 1
-            for pattern in source.path:
-                path = names.literal(pattern)
-                if path is not None:
-                    directories.add(os.path.dirname(path))
-                    directories.add(os.path.dirname(os.path.realpath(path)))
-                    tail = "" if single else "/" + os.path.basename(path)
-                    yield Match(names.wire_name(source.name + tail), path, source, False)
-                    continue
-                for found, relative in self._walk(pattern, source, directories):
-                    room -= 1
-                    if room < 0:
-                        self._say_too_many(pattern)
-                        return
-                    name = names.wire_name(f"{source.name}/{relative}")
-                    yield Match(name, found, source, True)
+        for match in find_matches(self._config, directories):
+            room -= match.from_pattern
+            if room < 0:
+                self._say_too_many(match.pattern)
+                return
+            yield match
 
     def _say_too_many(self, pattern: str) -> None:
         if not self._too_many:
@@ -282,22 +272,6 @@ class Catalog:
                 pattern,
                 self._limits.files.sources,
             )
-
-    def _walk(
-        self, pattern: str, source: config.Source, directories: set[str]
-    ) -> Iterator[tuple[str, str]]:
-        """Paths that match, with their name relative to the pattern's fixed part, sorted."""
-        fixed, rest = names.split(pattern)
-        excluded = [names.path_glob(glob) for glob in source.exclude]
-        for directory, files in walk(fixed, rest.split("/"), directories):
-            here = set(files)
-            for file in files:
-                path = os.path.join(directory, file)
-                if any(
-                    glob.fullmatch(path) or glob.fullmatch(file) for glob in excluded
-                ) or _is_rotated(directory, file, here):
-                    continue
-                yield path, os.path.relpath(path, fixed)
 
     def _watch_directories(self, directories: set[str]) -> None:
         for directory in list(self._watches):
@@ -318,6 +292,35 @@ class Catalog:
             if made is not None and watched is not made and directory in self._watches:
                 self._hint()  # what came before the watch was there
             self._watches[directory] = made
+
+
+def find_matches(sources: Iterable[config.Source], directories: set[str]) -> Iterator[Match]:
+    """What the config's paths match now; a path without a wildcard matches though it is missing.
+
+    Fills in the directories where more could come.
+    """
+    for source in sources:
+        single = len(source.path) == 1
+        excluded = [names.path_glob(glob) for glob in source.exclude]
+        for pattern in source.path:
+            path = names.literal(pattern)
+            if path is not None:
+                directories.add(os.path.dirname(path))
+                directories.add(os.path.dirname(os.path.realpath(path)))
+                tail = "" if single else "/" + os.path.basename(path)
+                yield Match(names.wire_name(source.name + tail), path, source, pattern, False)
+                continue
+            fixed, rest = names.split(pattern)
+            for directory, files in walk(fixed, rest.split("/"), directories):
+                here = set(files)
+                for file in files:
+                    path = os.path.join(directory, file)
+                    if any(
+                        glob.fullmatch(path) or glob.fullmatch(file) for glob in excluded
+                    ) or _is_rotated(directory, file, here):
+                        continue
+                    name = names.wire_name(f"{source.name}/{os.path.relpath(path, fixed)}")
+                    yield Match(name, path, source, pattern, True)
 
 
 def walk(directory: str, parts: list[str], seen: set[str]) -> Iterator[tuple[str, list[str]]]:

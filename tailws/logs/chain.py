@@ -28,7 +28,7 @@ from weakref import WeakValueDictionary
 
 from tailws.logs.archive import Archive
 from tailws.logs.identity import Cursor, Identity, identify_path
-from tailws.logs.segment import FilePool, Link, Place, Segment
+from tailws.logs.segment import KEPT_HEAD, FilePool, Link, Overwritten, Place, Segment
 from tailws.logs.siblings import Sibling, scan
 from tailws.text.lines import Codec
 
@@ -36,12 +36,19 @@ log = logging.getLogger(__name__)
 
 #: Bytes compared to tell an editor's save from a new file. Larger files are taken for new ones.
 SAME_TEXT_MAX = 16 * 1024 * 1024
+#: ns by which times of files may differ, as floats and by the kernel's clock tick.
+TICK = 10_000_000
+#: Files remembered as read, so that none is read again under another name.
+PAST = 64
 #: Below this many bytes, equal text proves nothing: logs begin with the same banner.
 SAME_TEXT_MIN = 1024
 MISSING = "there is no such file (yet)"
 #: A file that grew this recently (seconds) before it was truncated may have had lines that were
 #: written after the last look: the gap is announced even when no missing byte is known.
 RECENT = 1.0
+#: Looks that are farther apart than this (seconds) may have missed lines that came and went: the
+#: daemon was stopped, or the machine.
+STALE = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +81,9 @@ class Chain:
         self.retirement = retirement or Retirement()
         self._seen: tuple[int, int, int, int] | None = None  # dev, ino, size, mtime at the name
         self._changed_at: dict[Segment, tuple[int, int, float]] = {}  # size, mtime ns, clock
+        self.shrunk = False  # smaller than it was, or begun anew: `overwritten` has to see to it
+        self._looked_at = self._looked_before = clock()
+        self._past: dict[tuple[int, int], None] = {}  # files that were in the chain, latest last
         self._history: WeakValueDictionary[Identity, Segment] = WeakValueDictionary()
 
     @property
@@ -106,8 +116,19 @@ class Chain:
         self.release(self.segments.pop(0))
 
     def _append(self, segment: Segment) -> None:
+        self._insert(len(self.segments), segment)
+
+    def _insert(self, at: int, segment: Segment) -> None:
         self.hold(segment)
-        self.segments.append(segment)
+        self.segments.insert(at, segment)
+        self._remember(segment)
+
+    def _remember(self, segment: Segment) -> None:
+        """It is read, or will be: under no other name again."""
+        self._past.pop(segment.identity.key, None)
+        self._past[segment.identity.key] = None
+        if len(self._past) > PAST:
+            del self._past[next(iter(self._past))]
 
     # -- looking at the name
 
@@ -129,6 +150,7 @@ class Chain:
 
     def look(self) -> bool:
         """See what the name shows now. True: something changed, readers should try again."""
+        self._looked_at, self._looked_before = self._clock(), self._looked_at
         try:
             st = os.stat(self.path)
         except (FileNotFoundError, NotADirectoryError):
@@ -142,6 +164,9 @@ class Chain:
         if newest is not None and newest.identity.key == seen[:2] and self._same_file(newest):
             self._seen = seen
             self._is_back(newest)
+            self.shrunk = st.st_size < newest.size
+            newest.size = max(newest.size, st.st_size)
+            self.shrunk = self.shrunk or not newest.remember_head()
             return True
         if not stat.S_ISREG(st.st_mode):
             return self._no_file("not-a-file", _kind(st.st_mode))
@@ -185,6 +210,7 @@ class Chain:
         if old is None:
             self._append(new)
             return
+        new.begun = new.identity.birth or new.begun
         old.lost = True
         old.path = _path_of(old)
         back = next((s for s in self.segments if s.identity == new.identity), None)
@@ -202,7 +228,7 @@ class Chain:
             between, missing = self._between(old, new)
         for segment in (*between, new):
             last = self.segments[-1]
-            last.link = Link(segment, "rotated", "rotated" if missing else None)
+            last.link = Link(segment, "rotated", unsure=missing)
             missing = False
             self._append(segment)
 
@@ -232,7 +258,7 @@ class Chain:
         siblings = scan(self.path, self.folders)
         at = self._index(siblings, old)
         newer = siblings[at + 1 :] if at is not None else siblings
-        known = {segment.identity.key for segment in self.segments} | {new.identity.key}
+        known = {*self._past, new.identity.key}
         found: list[Segment] = []
         for sibling in newer:
             if sibling.identity.key in known:
@@ -310,62 +336,153 @@ class Chain:
     # -- changed in place
 
     def overwritten(self, place: Place, known: Iterable[Place]) -> None:
-        """The bytes before `place` have changed: end its segment there and begin a new one.
+        """The file is not what it was: end its segment where it still is, and begin a new one.
 
-        `known` are places in the same segment, latest first: where the bytes before one of them
-        are as they were, the file is unchanged up to there. Raises OSError.
+        `place` is how far the live end has read. `known` are places in the same segment, latest
+        first: where the bytes before one of them are as they were, the file is unchanged up to
+        there. Raises OSError.
         """
         segment = place.segment
-        had = segment.size
+        had = max(segment.size, place.offset)
         size = segment.fstat().st_size
-        unread = max(0, had - place.offset)
-        segment.final = place.offset
-        if segment is not self.newest or segment.lost:
-            # It has lost its name: what is in it now is no log (shred(1), logrotate's `shred`).
-            if unread and segment.link is not None:
-                segment.link.reason, segment.link.lost = "truncated", unread
+        self.shrunk = False
+        copies = self._copies(place, _now(segment))
+        whole = bool(copies) and copies[0].proves_place(place)
+        if segment.lost and not whole:
+            # It has lost its name, and nobody kept what it was: what is in it now is no log
+            # (shred(1), logrotate's `shred`).
+            segment.final = place.offset
+            if segment.link is not None:
+                segment.link.until = max(segment.link.until, had)
+                segment.link.reason = "truncated"
             return
-        fresh = Segment(self.path, os.dup(segment.reopen()), segment.identity, self.codec)
+        segment.final = kept = self._kept(segment, place, size, known)
+        unsure = self._unsure(segment)
+        if whole and not isinstance(copies[0], Archive):
+            unsure = unsure and copies[0].size >= had
+        self._begin_again(segment, kept, copies, whole, had, unsure)
+
+    def copied(self, place: Place) -> bool:
+        """Whether the file was copied and truncated before any of it was read.
+
+        At offset 0 there is no anchor to notice it by; the copies that were made since are the
+        only sign. Then its segment ends there, and they follow. Raises OSError.
+        """
+        segment = place.segment
+        if place.offset or segment.final is not None:
+            return False
+        copies = self._copies(place, _now(segment))
+        if not copies:
+            return False
+        segment.final = 0
+        self._begin_again(segment, 0, copies, True, 0, False)
+        return True
+
+    def _begin_again(
+        self,
+        segment: Segment,
+        kept: int,
+        copies: list[Segment],
+        whole: bool,
+        had: int,
+        unsure: bool,
+    ) -> None:
+        """A new segment of the same file from `kept` on, behind the copies of what it was.
+
+        `whole`: the first copy goes on where the readers are.
+        """
+        fresh = Segment(segment.path, os.dup(segment.reopen()), segment.identity, self.codec)
         os.set_inheritable(fresh.fd, False)
         self._adopt(fresh)
-        fresh.start = self._kept(segment, place, size, known)
         fresh.fstat()
         fresh.remember_head()
+        fresh.start = kept
+        fresh.lost, fresh.link = segment.lost, segment.link
         segment.lost = True
-        recent = self._clock() - self._changed_at.get(segment, (0, 0, 0.0))[2] < RECENT
-        copy = self._copy_of(place)
-        if copy is not None:
-            copy.start = place.offset
-            copy.final = copy.size if not isinstance(copy, Archive) else None
-            segment.link = Link(copy, None)
-            self._append(copy)
-            short = max(0, had - copy.size) if not isinstance(copy, Archive) else 0
-            reason = "truncated" if short or recent else None
-            copy.link = Link(fresh, "truncated", reason, short or None)
-        else:
-            reason = "truncated" if unread or recent else None
-            segment.link = Link(fresh, "truncated", reason, unread or None)
-        self._append(fresh)
+        at = self.segments.index(segment) + 1 if segment in self.segments else None
+        last = segment
+        for index, copy in enumerate(copies):
+            if index == 0:
+                last.link = Link(
+                    copy, None, "truncated", until=0 if whole else had, unsure=not whole, copy=whole
+                )
+            else:
+                last.link = Link(copy, "truncated")
+            last = copy
+        until = had if whole or not copies else 0
+        last.link = Link(fresh, "truncated", "truncated", until=until, unsure=unsure)
+        for new in reversed((*copies, fresh)):
+            self._remember(new)
+            if at is not None:
+                self._insert(at, new)
+            elif new.users == 0:
+                new.close()
+
+    def _unsure(self, segment: Segment) -> bool:
+        """Whether lines may have come and gone since the last look at the file."""
+        now = self._clock()
+        grown = self._changed_at.get(segment, (0, 0, float("-inf")))[2]
+        return now - grown < RECENT or self._looked_at - self._looked_before > STALE
+
+    def _copies(self, place: Place, now: Segment) -> list[Segment]:
+        """What copytruncate has saved of the file since `place`, oldest first: the copy that goes
+        on where the place is, and those made of what was written after the truncation. `now` is
+        the file as it is."""
+        segment = place.segment
+        siblings = scan(self.path, self.folders)
+        for index, sibling in enumerate(siblings):
+            if sibling.identity == segment.identity:  # renamed since: its copies are older
+                siblings = siblings[:index]
+                break
+        first = self._copy_of(place, siblings)
+        copies: list[Segment] = []
+        later = siblings
+        if first is not None:
+            copy = self.open(siblings[first])
+            if copy is not None:
+                copies.append(copy)
+            later = siblings[first + 1 :]
+        for sibling in later:
+            if sibling.identity.key in self._past or not _made_since(sibling, segment):
+                continue
+            copy = self.open(sibling)
+            if copy is None or copy in copies:
+                continue
+            if copy.head and not self._is_copy(copy, now):
+                copies.append(copy)
+            elif copy.users == 0:
+                copy.close()
+        for copy in copies:
+            if not isinstance(copy, Archive):
+                copy.final = copy.size
+        return copies
 
     def _kept(self, segment: Segment, place: Place, size: int, known: Iterable[Place]) -> int:
         """Up to which line the file is what it was; 0 when it was written anew."""
         if size == 0:
             return 0
+        head = os.pread(segment.reopen(), len(segment.head), 0)
+        if not segment.head.startswith(head):
+            return 0
+        if place.offset <= size and _agrees(segment, place):  # cut behind what was read
+            return self._line_end(segment, size) if size < segment.size else place.offset
         for earlier in known:
             if 0 < earlier.offset <= size and _agrees(segment, earlier):
                 return earlier.offset
-        head = os.pread(segment.reopen(), len(segment.head), 0)
-        if size >= place.offset or not head or not segment.head.startswith(head):
-            return 0
-        back = os.pread(segment.reopen(), min(size, SAME_TEXT_MAX), max(0, size - SAME_TEXT_MAX))
-        return max(0, size - SAME_TEXT_MAX) + self.codec.end_of_lines(back)
+        return self._line_end(segment, size) if head and size < place.offset else 0
 
-    def _copy_of(self, place: Place) -> Segment | None:
-        """A sibling that holds the bytes at `place`: what copytruncate copied them to."""
+    def _line_end(self, segment: Segment, size: int) -> int:
+        """The place behind the last line feed before `size`."""
+        start = max(0, size - SAME_TEXT_MAX)
+        return start + self.codec.end_of_lines(os.pread(segment.reopen(), size - start, start))
+
+    def _copy_of(self, place: Place, siblings: list[Sibling]) -> int | None:
+        """Which sibling holds the bytes at `place`: what copytruncate copied them to."""
         cursor = Cursor.parse(place.cursor)
         if cursor is None or place.offset == 0:
             return None
-        for sibling in reversed(scan(self.path, self.folders)):
+        for index in reversed(range(len(siblings))):
+            sibling = siblings[index]
             if sibling.identity.key == place.segment.identity.key:
                 continue
             if not sibling.packed and sibling.size < place.offset:
@@ -374,36 +491,23 @@ class Chain:
             if copy is None:
                 continue
             if copy.users == 0 and copy.proves(cursor):
-                return copy
+                return index
             if copy.users == 0:
                 copy.close()
         return None
 
-    def copy_for(self, place: Place) -> Place | None:
-        """The same place in a copy, for a reader whose bytes were cut away. Raises OSError."""
-        segment = place.segment
-        copy = segment.link.next if segment.link is not None else None
-        cursor = Cursor.parse(place.cursor)
-        if copy is None or cursor is None or place.offset == 0:
-            return None
-        if copy.start and copy.identity.key != segment.identity.key and copy.proves(cursor):
-            return Place(copy, place.offset, place.anchor)
-        other = self._copy_of(place)
-        if other is None:
-            return None
-        other.link = segment.link
-        return Place(other, place.offset, place.anchor)
-
     # -- final
 
     def retire(self, segment: Segment) -> bool:
-        """Whether `segment`, read to its end, is final. Raises OSError."""
+        """Whether `segment`, read to its end, is final. Raises OSError, Overwritten."""
         if segment.final is not None:
             return True
         if not segment.lost:
             return False
         idle = not segment.is_written()  # asked before the size: what comes later is no write
         st = segment.fstat()
+        if st.st_size < segment.size:
+            raise Overwritten
         now = self._clock()
         size, mtime, since = self._changed_at.get(segment, (-1, -1, now))
         if (size, mtime) != (st.st_size, st.st_mtime_ns):
@@ -440,25 +544,32 @@ class Chain:
                 candidate.close()
         return keep
 
-    def resume(self, first: Segment, following: list[Sibling], reason: str | None = None) -> None:
+    def resume(self, first: Segment, following: list[Sibling]) -> None:
         """Link `first`, a segment from before the chain, by `following` to the chain's start."""
+        if first in self.segments:
+            return
+        self._remember(first)
         last = first
-        known = {segment.identity.key for segment in self.segments}
+        missing = False
+        into = self.segments[0] if self.segments else None
         for sibling in following:
-            if sibling.identity.key in known:
+            into_ = next((s for s in self.segments if s.identity == sibling.identity), None)
+            if into_ is not None:
+                into = into_
                 break
             segment = self.open(sibling)
             if segment is None:
-                reason = "unreadable"
+                missing = True
                 continue
             if last.link is None or last.link.next is not segment:
-                last.link = Link(segment, "rotated", reason)
+                last.link = Link(segment, "rotated", "unreadable", unsure=missing)
+            self._remember(segment)
             if segment.users == 0:
                 segment.close()  # opened again by the reader that gets there
-            reason = None
+            missing = False
             last = segment
-        if self.segments and last is not self.segments[0]:
-            last.link = Link(self.segments[0], "rotated", reason)
+        if into is not None:
+            last.link = Link(into, "rotated", "unreadable", unsure=missing)
 
 
 def _after(sibling: Sibling, old: Segment) -> bool:
@@ -466,6 +577,22 @@ def _after(sibling: Sibling, old: Segment) -> bool:
     if not sibling.packed and sibling.identity.birth and old.identity.birth:
         return sibling.identity.birth > old.identity.birth
     return sibling.written * 1000 > old.birth
+
+
+def _now(segment: Segment) -> Segment:
+    """The file of a segment as it begins at this moment."""
+    now = Segment(segment.path, -1, segment.identity, segment.codec)
+    now.head = os.pread(segment.reopen(), KEPT_HEAD, 0)
+    return now
+
+
+def _made_since(sibling: Sibling, segment: Segment) -> bool:
+    """Whether a copy was made after `segment` was begun; gzip(1) keeps the time of the last
+    write. A file that was renamed is older than the one that came after it."""
+    birth = sibling.identity.birth
+    if birth and (birth < segment.begun or birth <= segment.identity.birth):
+        return False
+    return sibling.written * 1e9 >= segment.begun - TICK
 
 
 def _born_after(one: Identity, other: Identity) -> bool:

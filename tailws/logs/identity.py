@@ -73,6 +73,7 @@ class _Statx(ctypes.Structure):
 _AT_FDCWD = -100
 _AT_EMPTY_PATH = 0x1000
 _STATX_BTIME = 0x800
+_CLOCK_REALTIME_COARSE = 5  # clock_gettime(2); not in Python's time module
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -106,7 +107,7 @@ class Cursor(NamedTuple):
 
     Nothing in it is believed: `file` and `birth` only say where to look first; `head` and `tail`
     must agree with the bytes of the file. At offset 0 there are no bytes to agree with, and `tail`
-    is the time (seconds since the epoch) at which the place was given out.
+    is the time (ms since the epoch) at which the place was given out.
     """
 
     file: int  # CRC-32 of device and inode
@@ -129,7 +130,7 @@ class Cursor(NamedTuple):
 
 
 _CURSOR = re.compile(
-    r"([0-9a-f]{1,8})\.([0-9a-f]{1,13})\.([0-9a-f]{1,15})\.([0-9a-f]{1,8})\.([0-9a-f]{1,8})",
+    r"([0-9a-f]{1,8})\.([0-9a-f]{1,13})\.([0-9a-f]{1,15})\.([0-9a-f]{1,8})\.([0-9a-f]{1,13})",
     re.ASCII,
 )
 
@@ -143,9 +144,14 @@ def birth_ms(identity: Identity) -> int:
     return identity.birth // 1_000_000
 
 
+def coarse_time() -> int:
+    """Now, in ns, by the clock that the kernel stamps files with."""
+    return time.clock_gettime_ns(_CLOCK_REALTIME_COARSE)
+
+
 def issue_time() -> int:
-    """Now, in the seconds that a cursor at offset 0 carries."""
-    return int(time.time()) & 0xFFFFFFFF
+    """Now, in the milliseconds that a cursor at offset 0 carries."""
+    return coarse_time() // 1_000_000
 
 
 def find_inode(path: str, number: int) -> list[str]:

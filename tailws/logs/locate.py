@@ -130,7 +130,9 @@ def at_cursor(chain: Chain, text: str) -> Steps:
         raise BadCursor
     for segment in reversed(chain.segments):
         if segment.number == cursor.file and segment.birth == cursor.birth:
-            place = _proved(segment, cursor)
+            if not cursor.offset and segment.begun > (cursor.tail + 1) * 1_000_000:
+                continue  # the same file, but not as it was then
+            place = _proved(chain, segment, cursor)
             if place is not None:
                 return Located(place)
     yield None
@@ -145,15 +147,16 @@ def at_cursor(chain: Chain, text: str) -> Steps:
     return _not_found(chain, cursor, siblings)
 
 
-def _proved(segment: Segment, cursor: Cursor) -> Place | None:
+def _proved(chain: Chain, segment: Segment, cursor: Cursor) -> Place | None:
     """The place in `segment`, if the bytes agree."""
     if not segment.proves(cursor) or cursor.offset < segment.start:
         return None
     if segment.final is not None and cursor.offset > segment.final:
         return None
-    if cursor.offset == 0 and not segment.start and _copied_since(segment, cursor):
+    place = segment.place(cursor.offset)
+    if cursor.offset == 0 and not chain.copied(place) and _copied_since(segment, cursor):
         return None
-    return segment.place(cursor.offset)
+    return place
 
 
 def _copied_since(segment: Segment, cursor: Cursor) -> bool:
@@ -161,8 +164,8 @@ def _copied_since(segment: Segment, cursor: Cursor) -> bool:
     if segment.lost or not segment.birth:
         return False
     return any(
-        sibling.identity.birth > max(segment.identity.birth, cursor.tail * 1_000_000_000)
-        and sibling.written >= cursor.tail
+        sibling.identity.birth > max(segment.identity.birth, cursor.tail * 1_000_000)
+        and sibling.written * 1000 >= cursor.tail - 10
         for sibling in scan(segment.path)
         if not sibling.packed
     )
@@ -207,6 +210,8 @@ def _in_sibling(chain: Chain, cursor: Cursor, siblings: list[Sibling], index: in
         if segment.users == 0:
             segment.close()
         return None
+    if not cursor.offset:  # copies that were made of it since come first: `Chain.copied`
+        segment.begun = min(segment.begun, cursor.tail * 1_000_000)
     chain.resume(segment, siblings[index + 1 :])
     return segment.place(cursor.offset)
 
@@ -247,7 +252,7 @@ def _copied_whole(
     if newest is None or newest.number != cursor.file or newest.birth != cursor.birth:
         return None
     for index, sibling in enumerate(siblings):
-        made = sibling.identity.birth / 1e9 if not sibling.packed else sibling.written
+        made = birth_ms(sibling.identity) if not sibling.packed else sibling.written * 1000
         if made >= cursor.tail:
             segment = chain.open(sibling)
             if segment is not None:

@@ -33,6 +33,7 @@ from tailws.logs.identity import (
     Cursor,
     Identity,
     birth_ms,
+    coarse_time,
     file_number,
     find_inode,
     identify,
@@ -108,6 +109,11 @@ class Place:
             )
         return self._cursor
 
+    def stands_for(self, before: Place) -> None:
+        """Nothing is lost between `before`, the end of the last segment, and here: to clients it
+        is the same place, and that one can be proved better than the start of a file."""
+        self._cursor = before.cursor
+
 
 class Block:
     """Consecutive whole lines: `body` is UTF-8, joined by line feeds, none behind the last.
@@ -140,22 +146,30 @@ class Block:
 
 
 class Link:
-    """From a final segment to what follows it."""
+    """From a final segment to what follows it.
 
-    __slots__ = ("event", "frames", "lost", "next", "reason")
+    `until`: the segment once had bytes up to here; who crosses before it has missed the rest.
+    `copy`: the next segment is a copy of this one, and goes on at the same offset.
+    """
+
+    __slots__ = ("copy", "event", "next", "reason", "unsure", "until")
 
     def __init__(
         self,
         following: Segment,
         event: str | None,
-        reason: str | None = None,
-        lost: int | None = None,
+        reason: str = "rotated",
+        *,
+        until: int = 0,
+        unsure: bool = False,
+        copy: bool = False,
     ) -> None:
         self.next = following
         self.event = event  # «rotated», «truncated», …: for a mark in the view
-        self.reason = reason  # of a gap; None: nothing was lost
-        self.lost = lost  # bytes; None: not known how many
-        self.frames: dict[object, list[bytes]] = {}
+        self.reason = reason  # of a gap, if there is one
+        self.until = until
+        self.unsure = unsure  # something may be missing, nobody knows how much
+        self.copy = copy
 
 
 class Segment:
@@ -166,6 +180,7 @@ class Segment:
         "_cold",
         "_head_crc",
         "_nowait",
+        "begun",
         "birth",
         "codec",
         "fd",
@@ -193,7 +208,8 @@ class Segment:
         self.number = file_number(identity)
         self.birth = birth_ms(identity)
         self.start = start  # bytes before belong to the segment before (a kept prefix, a copy)
-        self.size = 0  # as of the last fstat(2)
+        self.size = 0  # the largest that was seen
+        self.begun = coarse_time()  # copies made before are of what it was before
         self.final: int | None = None  # where it ends, once nothing more can come
         self.link: Link | None = None  # what follows when it is final
         self.lost = False  # it has lost its name, or its bytes were cut away
@@ -230,9 +246,9 @@ class Segment:
     # -- the file
 
     def fstat(self) -> os.stat_result:
-        """fstat(2), remembering the size. Raises OSError."""
+        """fstat(2), remembering the largest size. Raises OSError."""
         st = os.fstat(self.reopen())
-        self.size = st.st_size
+        self.size = max(self.size, st.st_size)
         return st
 
     def close(self) -> None:
@@ -265,11 +281,15 @@ class Segment:
             os.close(fd)
         raise OSError(errno.ESTALE, "the file is not there any more", self.path)
 
-    def remember_head(self) -> None:
-        """Keep the first bytes, to know the file again by them."""
+    def remember_head(self) -> bool:
+        """Keep the first bytes, to know the file again by them. False: they are others now."""
         if len(self.head) < KEPT_HEAD and len(self.head) < self.size:
-            self.head = os.pread(self.reopen(), KEPT_HEAD, 0)
+            head = os.pread(self.reopen(), KEPT_HEAD, 0)
+            if not head.startswith(self.head):
+                return False
+            self.head = head
             self.codec = self.codec.for_file(self.head)
+        return True
 
     def head_crc(self, offset: int) -> int:
         """CRC-32 of the first min(HEAD, offset) bytes, as cursors carry it."""
@@ -371,6 +391,8 @@ class Segment:
         if not data.startswith(anchor):
             raise Overwritten
         data = data[len(anchor) :]
+        if not offset and not data.startswith(self.head[: len(data)]):
+            raise Overwritten  # at the start of a file its head is what was there
         text = offset
         if data[:1] == b"\0":
             past = self._past_hole(place, data, size)
@@ -480,6 +502,11 @@ class Segment:
         body = self.codec.utf8(_whole_characters(data, self.codec), at_start)
         body += CUT_MARK.format(length).encode()
         return Block(place, end, body, ((0, length),), unfinished)
+
+    def proves_place(self, place: Place) -> bool:
+        """Whether this, a copy, has the bytes before `place` of another segment. Raises OSError."""
+        count = len(place.anchor)
+        return self.read_now(place.offset - count, count) == place.anchor
 
     # -- the end of what is written
 

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from tailws.logs.chain import Chain
-from tailws.logs.segment import COLD, END, OVER, Block, Later, Link, Overwritten, Place, Segment
+from tailws.logs.segment import COLD, END, OVER, Block, Later, Overwritten, Place, Segment
 from tailws.runtime.loop import Loop, Timer
 from tailws.runtime.watch import Watch, Watched
 
@@ -60,7 +60,14 @@ class Gap(NamedTuple):
     reason: str
 
 
-Item = Block | Link | Gap
+class Crossing(NamedTuple):
+    """From one segment to the next: what happened, and what this reader has missed of it."""
+
+    event: str | None
+    gap: Gap | None
+
+
+Item = Block | Crossing | Gap
 
 
 class Step(NamedTuple):
@@ -127,11 +134,9 @@ class Source:
         return self._hot or (self._watched is not None and self._watched.alive)
 
     def attach(self) -> None:
-        """One subscriber more; the first one opens the file."""
+        """One subscriber more; the first one opens the file. It gets the state of this moment."""
         self.users += 1
-        if self.users == 1:
-            self.chain.look()
-            self._begin()
+        self.look()
 
     def detach(self) -> None:
         """One less; the last one closes all."""
@@ -157,6 +162,8 @@ class Source:
         if self.end is None and self.chain.segments:
             first = self.chain.segments[0]
             try:
+                if self.from_start:
+                    first.begun = first.identity.birth or first.begun
                 at = first.start if self.from_start else live_end(first)
                 self.end = first.place(at)
             except OSError as error:
@@ -183,8 +190,23 @@ class Source:
                 self.from_start = self.from_start or bool(self._waiting)
                 self._begin()
             self._rewatch()
+            if self.chain.shrunk:
+                self._shrunk()
             if changed or self._trouble:
                 self.hint()
+
+    def _shrunk(self) -> None:
+        """The file is smaller than it was: what was there and not read is lost or copied."""
+        newest = self.chain.newest
+        if newest is None or newest.final is not None:
+            return
+        place = self.end
+        try:
+            if place is None or place.segment is not newest:
+                place = newest.place(newest.start)
+            self._begin_again(place)
+        except OSError as error:
+            self._set_trouble(error)
 
     def wait(self, wake: Callable[[], None]) -> None:
         """Call `wake` once when there may be more."""
@@ -354,6 +376,8 @@ class Source:
         segment = place.segment
         reading = self.reading
         try:
+            if not place.offset and self.chain.copied(place):
+                return self._cross(place)
             item = segment.block(place, reading.block_bytes, reading.line_bytes, stop)
             if item is END and segment.lost and stop is None:
                 if self.chain.retire(segment):
@@ -380,34 +404,43 @@ class Source:
             wake()
 
     def _cross(self, place: Place) -> Step | Later:
+        """From the end of a final segment to the one that follows."""
         link = place.segment.link
         if link is None:
             return END
+        following = link.next
+        gap = Gap(None, link.reason) if link.unsure else None
+        if place.offset < link.until:
+            gap = Gap(link.until - place.offset, link.reason)
         try:
-            return Step(link, link.next.place(link.next.start))
+            if link.copy and following.proves_place(place):
+                return Step(Crossing(None, None), following.place(place.offset))
+            start = following.place(following.start)
         except OSError as error:
-            return self._unreadable(Place(link.next, link.next.start, b""), error)
+            return self._unreadable(Place(following, following.start, b""), error)
+        if gap is None:
+            start.stands_for(place)
+        return Step(Crossing(link.event, gap), start)
 
     def _overwritten(self, place: Place) -> Step | Later:
-        """The file was changed in place, before or after others have noticed."""
+        """The bytes before a place have changed; others may have noticed before."""
         segment = place.segment
         try:
             if segment.final is None:
-                known = [start for start, _ in reversed(self._window) if start.segment is segment]
-                self.chain.overwritten(place, known)
-                self._rewatch()
-                return self._cross(place) if segment.link is not None else END
-            copy = self.chain.copy_for(place)
+                at = place
+                if self.end is not None and self.end.segment is segment:
+                    at = self.end if self.end.offset > place.offset else place
+                self._begin_again(at)
         except OSError as error:
             return self._unreadable(place, error)
-        lost = segment.final - place.offset
-        if copy is not None:
-            return self.read(copy)
-        if segment.link is None:
-            segment.final = place.offset
-            return Step(Gap(lost, "truncated"), place)
-        following = segment.link.next
-        return Step(Gap(lost, "truncated"), following.place(following.start))
+        if segment.final is not None and place.offset < segment.final:
+            segment.final = place.offset  # changed once more
+        return self._cross(place)
+
+    def _begin_again(self, place: Place) -> None:
+        known = [start for start, _ in reversed(self._window) if start.segment is place.segment]
+        self.chain.overwritten(place, known)
+        self._rewatch()
 
     def _unreadable(self, place: Place, error: OSError) -> Step | Later:
         """EIO, ESTALE and the like: said once, tried again; a file that is gone is a gap."""

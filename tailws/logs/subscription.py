@@ -18,7 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tailws.logs.locate import BadCursor, Located, at_cursor, from_start, last_lines
-from tailws.logs.segment import Block, Later, Link, Place, Segment
+from tailws.logs.segment import Block, Later, Place, Segment
 from tailws.logs.source import Gap, Item, Source, Step
 from tailws.messages import EventHead, GapHead, Head, LinesHead, SubscribedHead, encode
 from tailws.runtime.steps import Steps
@@ -217,9 +217,9 @@ class Subscription:
             return frame or None
         if isinstance(item, Gap):
             self._push_gap(item)
-        elif isinstance(item, Link):
-            if item.reason is not None:
-                self._push_gap(Gap(item.lost, item.reason))
+        else:
+            if item.gap is not None:
+                self._push_gap(item.gap)
             if item.event is not None:
                 self._push(EventHead(source=self.name, event=item.event))
         return None

@@ -1,0 +1,208 @@
+"""Real files, a real loop and readers without a socket, for tests of the log layer."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+from tailws.logs.chain import Chain, Retirement
+from tailws.logs.segment import FilePool
+from tailws.logs.source import Reading, Source
+from tailws.logs.subscription import Begin, Subscription, View
+from tailws.runtime.loop import Loop
+from tailws.runtime.watch import Watch
+from tailws.text.lines import Codec
+
+
+class Clock:
+    """Seconds that pass when a test says so."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class LogFile:
+    """A log and its writers: each keeps its descriptor until it is closed."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.fd = -1
+
+    def write(self, data: bytes) -> None:
+        if self.fd < 0:
+            self.fd = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        os.write(self.fd, data)
+
+    def close(self) -> None:
+        if self.fd >= 0:
+            os.close(self.fd)
+            self.fd = -1
+
+    def rotate(self, keep: int = 9) -> int:
+        """Rename as logrotate does; returns the descriptor of the writer that has not noticed."""
+        shift(self.path, keep)
+        if self.path.exists():
+            self.path.rename(f"{self.path}.1")
+        fd, self.fd = self.fd, -1
+        return fd
+
+    def copytruncate(self, keep: int = 9) -> None:
+        shift(self.path, keep)
+        Path(f"{self.path}.1").write_bytes(self.path.read_bytes())
+        os.truncate(self.path, 0)
+
+
+def shift(path: Path, keep: int) -> None:
+    for number in range(keep, 0, -1):
+        old = Path(f"{path}.{number}")
+        if old.exists():
+            if number == keep:
+                old.unlink()
+            else:
+                old.rename(f"{path}.{number + 1}")
+
+
+class Daemon:
+    """The log layer of a daemon over one file; `restart` forgets all that it knows."""
+
+    def __init__(self, path: Path, window: int = 64, quiet: float = 10.0, files: int = 64) -> None:
+        self.path = path
+        self.clock = Clock()
+        self.window = window
+        self.quiet = quiet
+        self.files = files
+        self._start()
+
+    def _start(self) -> None:
+        self.loop = Loop(self.clock)
+        self.watch = Watch(self.loop, enabled=False)
+        chain = Chain(
+            str(self.path),
+            Codec("auto"),
+            self.clock,
+            Retirement(self.quiet),
+            pool=FilePool(self.files),
+        )
+        reading = Reading(block_bytes=256, line_bytes=1024, window=0.0, window_blocks=self.window)
+        self.source = Source("app", chain, self.loop, self.watch, reading)
+        self.readers: list[Reader] = []
+
+    def restart(self) -> None:
+        """As after kill -9: readers keep their cursors, the daemon keeps nothing."""
+        self.close()
+        self._start()
+
+    def close(self) -> None:
+        for reader in self.readers:
+            reader.disconnect()
+        self.source.close()
+        self.watch.close()
+        self.loop.close()
+
+    def look(self) -> None:
+        """The look by the clock, and all that follows from it at once."""
+        self.source.look()
+        self.turn()
+
+    def turn(self, seconds: float = 0.2, turns: int = 3) -> None:
+        for _ in range(turns):
+            self.clock.now += seconds / turns
+            self.loop.turn(0)
+
+
+class Reader:
+    """A client without a socket: takes frames when told to, and keeps what a page would keep."""
+
+    def __init__(self) -> None:
+        self.cursor: str | None = None
+        self.items: list[bytes | None] = []  # lines; None stands for a gap
+        self.events: list[str] = []
+        self.heads: list[dict[str, object]] = []
+        self.ready = False
+        self.subscription: Subscription | None = None
+
+    def connect(self, daemon: Daemon, begin: Begin | None = None) -> Reader:
+        if begin is None:
+            begin = Begin(cursor=self.cursor) if self.cursor else Begin(start=True)
+        self.ready = False
+        daemon.readers.append(self)
+        self.subscription = Subscription(daemon.source, View(), begin, self._wake)
+        return self
+
+    def _wake(self, _subscription: Subscription) -> None:
+        self.ready = True
+
+    def disconnect(self) -> None:
+        if self.subscription is not None:
+            self.subscription.close()
+            self.subscription = None
+
+    def read(self, frames: int = 1_000_000) -> None:
+        """Take up to `frames` frames."""
+        while self.subscription is not None and self.ready and frames:
+            frame = self.subscription.next()
+            if frame is None:
+                self.ready = False
+                return
+            frames -= 1
+            self._take(payload(frame))
+
+    def _take(self, message: bytes) -> None:
+        first, newline, body = message.partition(b"\n")
+        head = json.loads(first)
+        self.heads.append(head)
+        match head["type"]:
+            case "lines":
+                if self.cursor is not None and self.items and self.items[-1] is not None:
+                    pass
+                self.cursor = head["end"]
+                if newline:
+                    self.items += body.split(b"\n")
+            case "subscribed":
+                self.cursor = head["cursor"]
+            case "gap":
+                self.items.append(None)
+            case "event":
+                self.events.append(head["event"])
+
+    @property
+    def lines(self) -> list[bytes]:
+        return [item for item in self.items if item is not None]
+
+
+_MASK = b"\1\2\3\4"
+
+
+def payload(frame: bytes) -> bytes:
+    """What is in a server's frame (RFC 6455, section 5.2)."""
+    length = frame[1]
+    if length < 126:
+        return frame[2:]
+    return frame[4:] if length == 126 else frame[10:]
+
+
+def accounted(items: list[bytes | None], expected: list[bytes]) -> str | None:
+    """Whether each expected line is there once, in order, or behind a gap; else what is wrong."""
+    at = 0
+    gap = False
+    for item in items:
+        if item is None:
+            gap = True
+            continue
+        try:
+            found = expected.index(item, at)
+        except ValueError:
+            if item in expected[:at]:
+                return f"{item!r} is repeated, or comes too late"
+            return f"{item!r} was never written"
+        if found != at and not gap:
+            return f"{expected[at:found]!r} are lost without a gap before {item!r}"
+        at = found + 1
+        gap = False
+    if at != len(expected) and not gap:
+        return f"{expected[at:]!r} are lost at the end"
+    return None

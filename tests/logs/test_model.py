@@ -1,0 +1,179 @@
+"""Random programs of a writer, a rotation and readers, against the one promise."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from tests.logs.support import Daemon, LogFile, Reader, accounted
+
+RUNS = int(os.environ.get("TAILWS_PROGRAMS", "150"))
+
+ACTIONS = [
+    "append",
+    "append",
+    "burst",
+    "half",
+    "rotate",
+    "late",
+    "close-late",
+    "copytruncate",
+    "truncate",
+    "look",
+    "look",
+    "read",
+    "read-one",
+    "drop",
+    "resume",
+    "restart",
+    "wait",
+]
+
+
+class World:
+    """One file, what was written to it in the order of the document, and two readers."""
+
+    def __init__(self, folder: Path, window: int) -> None:
+        self.log = LogFile(folder / "app.log")
+        self.daemon = Daemon(self.log.path, window)
+        self.number = 0
+        self.half = b""
+        self.document: list[list[bytes]] = [[]]  # lines by file, oldest first
+        self.late: list[tuple[int, list[bytes]]] = []
+        self.log.write(b"")
+        self.readers = [Reader().connect(self.daemon) for _ in range(2)]
+        self.daemon.look()
+        for reader in self.readers:
+            reader.read()  # `subscribed`: without a cursor nothing can be resumed
+
+    def line(self) -> bytes:
+        self.number += 1
+        return b"%06d " % self.number + b"x" * (self.number * 37 % 90)
+
+    def do(self, action: str) -> None:
+        getattr(self, "_" + action.replace("-", "_"))()
+
+    def _append(self) -> None:
+        line = self.half or self.line()
+        self.log.write(line[3:] + b"\n" if self.half else line + b"\n")
+        self.half = b""
+        self.document[-1].append(line)
+
+    def _burst(self) -> None:
+        self._append()
+        lines = [self.line() for _ in range(12)]
+        self.log.write(b"\n".join(lines) + b"\n")
+        self.document[-1] += lines
+
+    def _half(self) -> None:
+        if not self.half:
+            self.half = self.line()
+            self.log.write(self.half[:3])
+
+    def _finish_half(self) -> None:
+        if self.half:
+            self._append()
+
+    def _rotate(self) -> None:
+        self._finish_half()
+        fd = self.log.rotate()
+        if fd >= 0:
+            self.late.append((fd, self.document[-1]))
+        self.document.append([])
+        self.log.write(b"")
+
+    def _late(self) -> None:
+        if self.late:
+            fd, lines = self.late[-1]
+            line = self.line()
+            os.write(fd, line + b"\n")
+            lines.append(line)
+
+    def _close_late(self) -> None:
+        if self.late:
+            os.close(self.late.pop(0)[0])
+
+    def _copytruncate(self) -> None:
+        self._finish_half()
+        self.log.copytruncate()
+        self.document.append([])
+
+    def _truncate(self) -> None:
+        self._finish_half()
+        self.daemon.look()  # what came and went between two looks nobody can know of
+        os.truncate(self.log.path, 0)
+        self.document.append([])
+
+    def _look(self) -> None:
+        self.daemon.look()
+
+    def _read(self) -> None:
+        self.readers[0].read()
+
+    def _read_one(self) -> None:
+        self.readers[1].read(1)
+
+    def _drop(self) -> None:
+        self.readers[0].disconnect()
+
+    def _resume(self) -> None:
+        if self.readers[0].subscription is None:
+            self.readers[0].connect(self.daemon)
+            self.daemon.turn()
+
+    def _restart(self) -> None:
+        self.daemon.restart()
+        for reader in self.readers:
+            reader.connect(self.daemon)
+        self.daemon.turn()
+
+    def _wait(self) -> None:
+        self.daemon.turn(11.0)
+
+    def finish(self) -> None:
+        self._finish_half()
+        for fd, _ in self.late:
+            os.close(fd)
+        self.late.clear()
+        self._resume()
+        for _ in range(60):
+            self.daemon.look()
+            self.daemon.turn(2.0)
+            for reader in self.readers:
+                reader.read()
+
+    def close(self) -> None:
+        for fd, _ in self.late:
+            os.close(fd)
+        self.daemon.close()
+        self.log.close()
+
+
+@pytest.mark.parametrize("window", [64, 0])
+@settings(
+    max_examples=RUNS,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+@given(program=st.lists(st.sampled_from(ACTIONS), max_size=30))
+@example(program=["append", "look", "read", "rotate", "append", "late", "look", "read"])
+def test_each_line_once_in_order_or_a_gap(window: int, program: list[str]) -> None:
+    """Whatever happens to the file, the readers and the daemon: a client gets each line once, in
+    order, or a gap where lines are missing. With the window of recent blocks and without."""
+    with tempfile.TemporaryDirectory() as folder:
+        world = World(Path(folder), window)
+        try:
+            for action in program:
+                world.do(action)
+            world.finish()
+            expected = [line for lines in world.document for line in lines]
+            for reader in world.readers:
+                wrong = accounted(reader.items, expected)
+                assert wrong is None, f"{wrong}; got {reader.items[:12]} {reader.events}"
+        finally:
+            world.close()
