@@ -71,6 +71,7 @@ class LogFile:
 
     def close(self) -> Self:
         self._close.close()
+        self.fd = -1
         return self
 
     # What is done to the file -------------------------------------------------------------------
@@ -90,11 +91,16 @@ class LogFile:
         """The file that the application opens next, in this one's directory."""
         return LogFile(self.path.with_name(name or self.path.name), self._opened)
 
-    def rotate(self, keep: int = 9) -> LogFile:
-        """Rename rotation: `.1` becomes `.2` and so on, this file `.1`, and a new one is made."""
+    def rotate(self, keep: int = 9, *, stays: bool = False) -> LogFile:
+        """Rename rotation: `.1` becomes `.2` and so on, this file `.1`, and a new one is made.
+
+        The old writer leaves at once, unless it `stays`: then it writes on until it is closed.
+        """
         name = self.path
         shift(name, keep)
         self.rename(f"{name.name}.1")
+        if not stays:
+            self.close()
         return LogFile(name, self._opened)
 
     def truncate(self, size: int = 0) -> Self:

@@ -55,15 +55,16 @@ def test_half_line_is_completed_after_the_rotation(rig: Rig, frozen: bool) -> No
     log.raw(b"first half ")
     if frozen:
         with rig.frozen():
-            new = log.rotate().lines(1)
+            new = log.rotate(stays=True).lines(1)
             log.raw(b"second half\n")
             log.lines(1)
     else:
         rig.expect_nothing()
-        new = log.rotate().lines(1)
+        new = log.rotate(stays=True).lines(1)
         rig.expect_nothing()
         log.raw(b"second half\n")
         log.lines(1)
+    log.close()
     new.lines(1)
     rig.expect(["first half second half"], log, new)
 

@@ -46,7 +46,6 @@ def test_hot_file_is_rotated_by_its_writer(rig: Rig) -> None:
     files = [rig.live().lines(8000)]
     for _ in range(4):
         files.append(files[-1].rotate().lines(8000))
-        files[-2].close()
     rig.expect(*files, deadline=40)
 
 
@@ -102,7 +101,6 @@ def test_client_that_does_not_read_over_rotations(rig: Rig) -> None:
             files[-1].say(f"{len(files)} {number} {filler}")
         time.sleep(0.2)
         files.append(files[-1].rotate())
-        files[-2].close()
     files[-1].lines(1)
     rig.expect(*files, deadline=40)
 
@@ -112,7 +110,7 @@ def test_no_inotify_watch(rig: Rig) -> None:
     rig.prefix = NO_INOTIFY
     log = rig.live().lines(3)
     rig.expect(log)
-    new = log.rotate().lines(2)
+    new = log.rotate(stays=True).lines(2)
     log.lines(2).close()
     rig.expect(log, new)
     assert "watch" in rig.said().lower() or "inotify" in rig.said().lower()
@@ -135,7 +133,7 @@ def test_queue_overflow(rig: Rig) -> None:
             os.close(os.open(name, os.O_CREAT | os.O_WRONLY))
             name.unlink()
         log.lines(1)
-        new = log.rotate().lines(2)
+        new = log.rotate(stays=True).lines(2)
         log.lines(1).close()
     new.lines(1)
     rig.expect(log, new)
@@ -189,8 +187,8 @@ def test_overlayfs(rig: Rig) -> None:
     log = rig.file().lines(2)
     rig.expect(log)
     with rig.killed():
-        new = log.lines(1).rotate().lines(2)
-        log.lines(1)
+        new = log.lines(1).rotate(stays=True).lines(2)
+        log.lines(1).close()
     new.lines(1)
     rig.expect(log, new)
 
@@ -217,7 +215,7 @@ def test_idle_for_a_while(rig: Rig) -> None:
     log = rig.live().lines(1)
     rig.expect(log)
     time.sleep(6)
-    new = log.lines(1).rotate().lines(2)
+    new = log.lines(1).rotate(stays=True).lines(2)
     log.lines(1).close()
     rig.expect(log, new)
 
@@ -249,7 +247,6 @@ def test_fewer_descriptors_than_rotated_files(rig: Rig) -> None:
         chain[-1].lines(1)
     for chain in files.values():
         chain.append(chain[-1].lines(1).rotate().lines(1))
-        chain[-2].close()
     due = {name: [line for file in chain for line in file] for name, chain in files.items()}
     rig.expect_sources(due, deadline=40)
 
@@ -369,7 +366,7 @@ def test_clock_jumps_back(rig: Rig) -> None:
     rig.expect(log)
     trigger.touch()
     log.lines(2)
-    new = log.rotate().lines(2)
+    new = log.rotate(stays=True).lines(2)
     log.lines(1).close()
     rig.expect(log, new)
     (rig.logs / "x.log").write_text("")

@@ -105,7 +105,7 @@ class Program:
 
     def rename(self) -> None:
         self._end_half()
-        self._open(self.live.rotate(keep=999))
+        self._open(self.live.rotate(keep=999, stays=True))
 
     def recreate_later(self) -> None:
         self._end_half()

@@ -41,7 +41,7 @@ def test_away_over_a_rotation(rig: Rig) -> None:
     log = rig.live().lines(2)
     rig.expect(log)
     with rig.away():
-        new = log.lines(2).rotate().lines(2)
+        new = log.lines(2).rotate(stays=True).lines(2)
         log.lines(1).close()
     new.lines(1)
     rig.expect(log, new)
@@ -54,7 +54,7 @@ def test_away_while_the_rotated_file_is_removed(rig: Rig) -> None:
     with rig.killed():
         log.lines(2)
         new = log.rotate().lines(3)
-        log.unlink().close()
+        log.unlink()
     new.lines(1)
     rig.expect(log, new, gaps=True)
     assert rig.client.lines("app") == [*log.owed[:2], *new]
@@ -79,7 +79,6 @@ def test_kill_six_times_under_load_and_rotation(rig: Rig) -> None:
             files[-1].lines(5)
             if len(files[-1].owed) > 150:
                 files.append(files[-1].rotate(keep=99))
-                files[-2].close()
             time.sleep(0.005)
 
     writer = threading.Thread(target=write)
@@ -170,7 +169,7 @@ def test_kill_while_a_long_line_is_half_written(rig: Rig) -> None:
 def test_kill_while_a_half_line_waits_in_a_rotated_file(rig: Rig) -> None:
     log = rig.live().lines(1).raw(b"first half, ")
     rig.expect(log)
-    new = log.rotate().lines(1)
+    new = log.rotate(stays=True).lines(1)
     rig.expect_nothing(0)
     with rig.killed():
         pass
@@ -182,7 +181,7 @@ def test_kill_while_a_half_line_waits_in_a_rotated_file(rig: Rig) -> None:
 
 def test_kill_while_the_old_file_is_still_written(rig: Rig) -> None:
     log = rig.live().lines(1)
-    new = log.rotate().lines(1)
+    new = log.rotate(stays=True).lines(1)
     log.lines(1)
     with rig.killed():
         log.lines(1)
@@ -305,7 +304,6 @@ def test_resume_at_every_line(rig: Rig) -> None:
             )
             places.append((rig.client.cursors["app"], len(rig.client.items["app"])))
         files.append(files[-1].rotate())
-        files[-2].close()
     files[-1].lines(2)
     everything = [line for file in files for line in file]
     rig.expect(everything)
@@ -333,7 +331,6 @@ def test_history_through_rotations(rig: Rig, program: str | None) -> None:
                 for old in rig.logs.glob(f"app.log.{number}.*"):
                     old.rename(old.with_name(f"app.log.{number + 1}{old.suffix}"))
         files.append(files[-1].rotate().lines(30))
-        files[-2].close()
     rig.follow("app.log")
     rig.start()
     client = rig.connect(lines=10)
@@ -359,7 +356,6 @@ def test_cursor_in_an_archive(rig: Rig) -> None:
         files = [log]
         for _ in range(3):
             files.append(files[-1].lines(50).rotate().lines(1))
-            files[-2].close()
         for number in (1, 2, 3):
             subprocess.run(["gzip", rig.logs / f"app.log.{number}"], check=True)
     rig.expect(*files)
@@ -371,7 +367,6 @@ def test_archive_is_cut_short(rig: Rig) -> None:
     rig.expect(log)
     with rig.killed():
         new = log.lines(1000).rotate().lines(2)
-        log.close()
         subprocess.run(["gzip", log.path], check=True)
         archive = rig.logs / "app.log.1.gz"
         os.truncate(archive, archive.stat().st_size // 2)
