@@ -12,11 +12,9 @@ import stat
 from collections.abc import Iterator
 
 from tailws import names
-from tailws.config import Config, Problem, Source
-from tailws.config.kinds import size_text
+from tailws.config import Config, Problem
+from tailws.logs.catalog import Match, find_matches
 
-#: Directory entries looked at for one pattern, so that `/**` ends too.
-MAX_ENTRIES = 200_000
 #: Matches of one pattern that are listed; of the rest only the number is told.
 MAX_LISTED = 200
 
@@ -26,22 +24,26 @@ def report(config: Config, file: str, warnings: list[Problem]) -> Iterator[str]:
     user = _user(os.geteuid())
     yield f"{file} can be used. What it matches now, as {user} sees it:"
     unreadable = 0
+    found: dict[tuple[str, str], list[Match]] = {}
+    for match in find_matches(config.sources, set()):
+        found.setdefault((match.source.name, match.pattern), []).append(match)
     for source in config.sources:
         yield ""
         for pattern in source.path:
             yield f"{source.name}: {pattern}"
-            paths = sorted(_matches(pattern, source))
-            for path in paths[:MAX_LISTED]:
-                trouble = _trouble(path)
-                unreadable += bool(trouble)
-                yield f"  {_name(source, pattern, path)}  {trouble or _size(path)}"
-            if len(paths) > MAX_LISTED:
-                yield f"  and {len(paths) - MAX_LISTED} more"
-            if not paths:
+            matches = sorted(found.get((source.name, pattern), []), key=lambda match: match.name)
+            for match in matches[:MAX_LISTED]:
+                state, readable = _state(match.path)
+                unreadable += not readable
+                yield f"  {match.name}  {state}"
+            if len(matches) > MAX_LISTED:
+                yield f"  and {len(matches) - MAX_LISTED} more"
+            closed = _closed_directory(pattern)
+            if closed:
+                unreadable += 1
+                yield f"  {closed}"
+            elif not matches:
                 yield "  nothing yet; what appears later is followed from its beginning"
-                for trouble in _closed_directories(pattern):
-                    unreadable += 1
-                    yield f"  {trouble}"
     if not config.sources:
         yield "  nothing: it has no sources"
     yield ""
@@ -51,69 +53,43 @@ def report(config: Config, file: str, warnings: list[Problem]) -> Iterator[str]:
         yield f"warning: {unreadable} of these cannot be read by {user}"
 
 
-def _matches(pattern: str, source: Source) -> Iterator[str]:
-    literal = names.literal(pattern)
-    if literal is not None:
-        if os.path.lexists(literal):
-            yield literal
-        return
-    base, _ = names.split(pattern)
-    wanted = names.path_glob(pattern)
-    excluded = [names.path_glob(glob) for glob in source.exclude]
-    looked_at = 0
-    for directory, below, files in os.walk(base):
-        below.sort()
-        for file in files:
-            path = os.path.join(directory, file)
-            if wanted.fullmatch(path) and not any(
-                glob.fullmatch(path) or glob.fullmatch(file) for glob in excluded
-            ):
-                yield path
-        looked_at += len(files) + len(below)
-        if looked_at > MAX_ENTRIES:
-            return
-
-
-def _name(source: Source, pattern: str, path: str) -> str:
-    if names.literal(pattern) is not None:
-        return names.wire_name(source.name)
-    return names.wire_name(f"{source.name}/{os.path.relpath(path, names.split(pattern)[0])}")
-
-
-def _size(path: str) -> str:
-    return size_text(os.stat(path).st_size)
-
-
-def _trouble(path: str) -> str:
-    """Return why a file cannot be followed, and who could; "" if it can."""
+def _state(path: str) -> tuple[str, bool]:
+    """Return what a file is, in words, and whether nothing keeps us from following it."""
     try:
         status = os.stat(path)
     except FileNotFoundError:
-        return "a link to nothing"
+        return "not there yet", True
     except OSError as error:
-        closed = next(_closed_directories(path), "")
-        return closed or f"cannot be looked at: {error.strerror}"
+        return f"cannot be looked at: {error.strerror}", False
     if not stat.S_ISREG(status.st_mode):
-        return "not a regular file: it is not followed"
+        return "not a regular file: it is not followed", False
     if os.access(path, os.R_OK, effective_ids=True):
-        return ""
-    return f"cannot be read: {_who_may(status, stat.S_IRGRP)}"
+        return _size(status.st_size), True
+    return f"cannot be read: {_who_may(status, stat.S_IRGRP)}", False
 
 
-def _closed_directories(path: str) -> Iterator[str]:
-    """Yield the directories above a path that cannot be entered or listed."""
-    literal = names.literal(path)
-    directory = os.path.dirname(literal) if literal is not None else names.split(path)[0]
+def _closed_directory(pattern: str) -> str:
+    """Return which directory above a path cannot be entered or listed, if one cannot."""
+    path = names.literal(pattern)
+    directory = os.path.dirname(path) if path is not None else names.split(pattern)[0]
     above = ""
-    for part in directory.split("/"):
-        above = f"{above}/{part}" if part else above
-        if above and os.path.isdir(above):
-            listed = literal is None and above == directory
-            need = os.X_OK | (os.R_OK if listed else 0)
-            if not os.access(above, need, effective_ids=True):
-                bit = stat.S_IRGRP if listed else stat.S_IXGRP
-                yield f"{above} cannot be entered: {_who_may(os.stat(above), bit)}"
-                return
+    for part in directory.split("/")[1:]:
+        above += f"/{part}"
+        if not os.path.isdir(above):
+            return ""
+        listed = path is None and above == directory
+        if not os.access(above, os.X_OK | (os.R_OK if listed else 0), effective_ids=True):
+            bit = stat.S_IRGRP if listed else stat.S_IXGRP
+            return f"{above} cannot be entered: {_who_may(os.stat(above), bit)}"
+    return ""
+
+
+def _size(size: float) -> str:
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1000 or unit == "GB":
+            break
+        size /= 1000
+    return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
 
 
 def _who_may(status: os.stat_result, group_bit: int) -> str:
