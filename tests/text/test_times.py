@@ -1,6 +1,7 @@
 """Timestamps: read as they were meant, in the forms that logs use."""
 
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -13,49 +14,7 @@ from tailws.text.times import BadTimeFormat, TimeFormat
 NOW = datetime(2026, 11, 22, 15, tzinfo=UTC).timestamp()
 
 #: Name of the form, time in UTC, line.
-SAMPLES = """
-iso            | 2026-11-22T14:02:11        | 2026-11-22T14:02:11Z text
-iso            | 2026-11-22T14:02:11.123456 | 2026-11-22T14:02:11.123456Z text
-iso            | 2026-11-22T14:02:11.123    | 2026-11-22 14:02:11,123 [main] INFO text
-iso            | 2026-11-22T14:02:00        | 2026-11-22t14:02z text
-iso            | 2026-11-22T13:02:11        | 2026-11-22T14:02:11+01 text
-iso            | 2026-11-22T08:32:11        | 2026-11-22T14:02:11+0530 text
-iso            | 2026-11-22T19:32:11        | 2026-11-22 14:02:11 -05:30 text
-iso            | 2026-11-22T14:02:11        | [2026-11-22T14:02:11Z INFO crate] text
-iso            | 2026-11-22T14:02:11.123    | 2026-11-22 14:02:11.123 CET [123] LOG: text
-iso            | 2026-11-22T14:02:11.5      | 2026-11-22T14:02:11.500000000Z stdout F text
-iso            | 2026-11-22T14:02:11.003    | <165>1 2026-11-22T14:02:11.003Z host app - - - text
-iso            | 2027-01-01T00:00:00        | 2026-12-31T23:59:60Z leap second
-iso-basic      | 2026-11-22T14:02:11        | 20261122T140211Z text
-iso-basic      | 2026-11-22T14:02:11        | 20261122 14:02:11 text
-iso-ordinal    | 2026-11-22T14:02:11        | 2026-W47-7T14:02:11Z text
-iso-ordinal    | 2026-11-22T14:02:11        | 2026-326T14:02:11Z text
-syslog         | 2026-11-22T14:02:11        | Nov 22 14:02:11 host app: text
-syslog         | 2026-11-02T14:02:11        | <34>Nov  2 14:02:11 host app: text
-syslog         | 2025-12-24T14:02:11        | Dec 24 14:02:11 host app: text
-syslog         | 2024-02-29T14:02:11        | Feb 29 14:02:11 host app: text
-slashed        | 2026-11-22T14:02:11        | 2026/11/22 14:02:11 [error] 1#0: text
-clf            | 2026-11-22T13:02:11        | ::1 - - [22/Nov/2026:14:02:11 +0100] "GET / HTTP/1.1"
-klog           | 2026-11-22T14:02:11.123456 | E1122 14:02:11.123456 1 file.go:1] text
-field-epoch    | 2026-11-22T14:02:11.125    | {"ts":1795356131.125,"level":"info"}
-field-epoch    | 2026-11-22T14:02:11.125    | {"level":"info","time":1795356131125}
-field-epoch    | 2026-11-22T14:02:11.125    | {"__REALTIME_TIMESTAMP":"1795356131125000"}
-field-epoch    | 2026-11-22T14:02:11.125    | __REALTIME_TIMESTAMP=1795356131125000
-field-epoch    | 2026-11-22T14:02:11        | level=info ts=1795356131 msg=text
-field-iso      | 2026-11-22T12:02:11.5      | {"a":"2020-01-01","time":"2026-11-22T14:02:11.5+02"}
-field-iso      | 2026-11-22T14:02:11        | {"log":"2020-01-01","time":"2026-11-22T14:02:11Z"}
-field-iso      | 2026-11-22T14:02:11        | time="2026-11-22T14:02:11Z" level=info
-epoch          | 2026-11-22T14:02:11.125    | 1795356131.125   45 10.0.0.1 TCP_MISS/200
-audit          | 2026-11-22T14:02:11.125    | type=SYSCALL msg=audit(1795356131.125:456): text
-ctime          | 2026-11-22T14:02:11        | Sun Nov 22 14:02:11 2026 text
-ctime          | 2026-11-22T14:02:11.123456 | [Sun Nov 22 14:02:11.123456 2026] [core:error] text
-ctime          | 2026-11-22T14:02:11        | Sun Nov 22 14:02:11 UTC 2026 text
-day-month-year | 2026-11-22T14:02:11        | Sun, 22 Nov 2026 14:02:11 GMT text
-day-month-year | 2026-11-22T14:02:11.123    | 1:M 22 Nov 2026 14:02:11.123 * text
-day-month-year | 2026-11-22T14:02:11.123    | 22-Nov-2026 14:02:11.123 INFO [main] text
-month-day-year | 2026-11-22T14:02:11        | Nov 22, 2026 2:02:11 PM com.foo.Bar text
-month-day-year | 2026-11-22T00:02:11        | Nov 22, 2026 12:02:11 AM com.foo.Bar text
-"""
+SAMPLES = Path(__file__).with_name("times.txt").read_text()
 CASES = [tuple(map(str.strip, line.split("|", 2))) for line in SAMPLES.strip().split("\n")]
 
 WITH_YEAR = {

@@ -30,30 +30,41 @@ const AHEAD = DAY;
 const MONTHS = "Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec";
 const MONTH_NUMBER = new Map(MONTHS.split("|").map((name, i) => [name, i]));
 const CLOCK = "(?<h>\\d\\d):(?<mi>\\d\\d):(?<s>\\d\\d)(?:[.,](?<f>\\d{1,9}))?";
-const ZONE = "(?<z> ?(?:Z\\b|UTC\\b|GMT\\b|[+-]\\d\\d:\\d\\d\\b|[+-]\\d{4}\\b)|[+-]\\d\\d\\b)?";
+const ZONE = "(?<z> ?(?:[Zz]\\b|UTC\\b|GMT\\b|[+-]\\d\\d:\\d\\d\\b|[+-]\\d{4}\\b)|[+-]\\d\\d\\b)?";
 
 /** @param {string} source */
 const sticky = (source) => new RegExp(source, "y");
 
-/** Forms that begin with a digit, and those that begin with a letter. */
-const DIGIT_FORMS = [
-  sticky(`(?<y>\\d{4})[-/](?<mo>\\d\\d)[-/](?<d>\\d\\d)[T _]${CLOCK}${ZONE}`),
+const YEAR_FORMS = [
+  sticky(`(?<y>\\d{4})[-/](?<mo>\\d\\d)[-/](?<d>\\d\\d)[Tt _]${CLOCK}${ZONE}`),
+  sticky(`(?<y>\\d{4})-(?<mo>\\d\\d)-(?<d>\\d\\d)[Tt ](?<h>\\d\\d):(?<mi>\\d\\d)(?!:\\d)${ZONE}`),
+  sticky(`(?<y>\\d{4})-(?:W(?<w>\\d\\d)-(?<wd>[1-7])|(?<yd>\\d{3}))T${CLOCK}${ZONE}`),
+];
+const DAY_FORMS = [
   sticky(`(?<d>\\d\\d)[/ -](?<mon>${MONTHS})[/ -](?<y>\\d{4})[: ]${CLOCK}${ZONE}`),
+];
+const BASIC_FORMS = [
   sticky(
-    `(?<y>20\\d\\d)(?<mo>\\d\\d)(?<d>\\d\\d)T(?<h>\\d\\d)(?<mi>\\d\\d)(?<s>\\d\\d)(?:[.,](?<f>\\d{1,9}))?${ZONE}`,
+    "(?<y>20\\d\\d)(?<mo>\\d\\d)(?<d>\\d\\d)[T ](?<h>\\d\\d):?(?<mi>\\d\\d):?(?<s>\\d\\d)" +
+      `(?:[.,](?<f>\\d{1,9}))?${ZONE}`,
   ),
 ];
 const LETTER_FORMS = [
-  sticky(`(?<mon>${MONTHS}) {1,2}(?<d>\\d{1,2}) ${CLOCK}(?: (?<y>\\d{4})\\b)?`),
+  sticky(`(?<mon>${MONTHS}) {1,2}(?<d>\\d{1,2}) ${CLOCK}(?:(?: [A-Z]{3,4})? (?<y>\\d{4})\\b)?`),
+  sticky(
+    `(?<mon>${MONTHS}) (?<d>\\d{1,2}), (?<y>\\d{4}),? (?<h>\\d{1,2}):(?<mi>\\d\\d):(?<s>\\d\\d)` +
+      "(?:[.,](?<f>\\d{1,9}))? (?<half>[AP]M)\\b",
+  ),
   sticky(`[IWEF](?<mo>\\d\\d)(?<d>\\d\\d) ${CLOCK}`),
 ];
+/** The kernel's audit log has its epoch in brackets. */
+const AUDIT = /audit\((?=\d{10}\.\d{1,3}:)/y;
 const BARE_CLOCK = sticky(`${CLOCK}(?![\\d:])`);
 const EPOCH = /(?:\d{19}|\d{16}|\d{13}|\d{10}(?:\.(\d{1,9}))?)(?![\d.])/y;
-const JSON_TIME = new RegExp(
-  '"(?:@?timestamp|ts|time|t|datetime|date|asctime|eventTime|event_time|__REALTIME_TIMESTAMP)"' +
-    '\\s{0,8}:\\s{0,8}"?',
-  "g",
-);
+const NAMES =
+  "@?timestamp|ts|time|t|datetime|date|asctime|eventTime|event_time|__REALTIME_TIMESTAMP";
+const JSON_TIME = new RegExp(`"(?:${NAMES})"\\s{0,8}:\\s{0,8}"?`, "g");
+const LOGFMT_TIME = new RegExp(`(?:^|\\s)(?:${NAMES})="?`, "g");
 
 /** @param {number} code */
 const isDigit = (code) => code >= 0x30 && code <= 0x39;
@@ -107,7 +118,12 @@ function pastColour(line, at) {
  * @param {Context} context
  */
 function digitTime(line, at, start, context) {
-  for (const form of DIGIT_FORMS) {
+  // What stands behind the first two, four or eight digits tells which forms it can be.
+  const [second, fourth, eighth] = [line.charAt(at + 2), line.charAt(at + 4), line.charAt(at + 8)];
+  const forms = fourth === "-" || fourth === "/" ? YEAR_FORMS
+    : second === "/" || second === " " || second === "-" ? DAY_FORMS
+    : eighth === "T" || eighth === " " ? BASIC_FORMS : [];
+  for (const form of forms) {
     const found = match(form, line, at, context);
     if (found) return found;
   }
@@ -121,6 +137,8 @@ function digitTime(line, at, start, context) {
  * @param {Context} context
  */
 function letterTime(line, at, context) {
+  AUDIT.lastIndex = at;
+  if (AUDIT.test(line)) return epochTime(line, AUDIT.lastIndex);
   for (const form of LETTER_FORMS) {
     const found = match(form, line, at, context);
     if (found) return found;
@@ -141,28 +159,44 @@ function match(form, line, at, context) {
   if (!hit) return null;
   const g = /** @type {Record<string, string | undefined>} */ (hit.groups ?? {});
   const fraction = g.f ?? "";
-  const clockMs = ((Number(g.h) * 60 + Number(g.mi)) * 60 + Number(g.s)) * 1000 +
-    (fraction === "" ? 0 : Number(`0.${fraction}`) * 1000);
-  if (Number(g.h) > 23 || Number(g.mi) > 59 || Number(g.s) > 60) return null;
-  const month = g.mo !== undefined ? Number(g.mo) - 1 : MONTH_NUMBER.get(g.mon ?? "");
-  const day = Number(g.d ?? 1);
-  let ms;
-  if (month === undefined) {
-    ms = pastClock(clockMs, context);
-  } else {
-    if (month < 0 || month > 11 || day < 1 || day > 31) return null;
-    const zone = g.z ? zoneName(g.z) : context.zone;
-    const inYear = (/** @type {number} */ year) => toUtc(Date.UTC(year, month, day) + clockMs, zone);
-    if (g.y !== undefined) {
-      ms = inYear(Number(g.y));
-    } else {
-      const year = new Date(Number.isFinite(context.now) ? context.now : 0).getUTCFullYear();
-      ms = [year + 1, year].map(inYear).find((t) => t <= context.now + AHEAD) ?? inYear(year - 1);
-    }
-  }
+  const seconds = Number(g.s ?? 0) + (fraction === "" ? 0 : Number(`0.${fraction}`));
+  const hour = g.half ? (Number(g.h) % 12) + (g.half === "PM" ? 12 : 0) : Number(g.h);
+  if (hour > 23 || Number(g.mi) > 59 || seconds >= 61) return null;
+  const clockMs = ((hour * 60 + Number(g.mi)) * 60 + seconds) * 1000;
+  const hasDate = g.y !== undefined || g.d !== undefined;
+  const ms = hasDate ? dateTime(g, clockMs, context) : pastClock(clockMs, context);
   if (!Number.isFinite(ms)) return null;
-  const digits = Math.min(6, fraction.length);
-  return { from: at, to: at + hit[0].length, ms, hasDate: month !== undefined, digits };
+  return { from: at, to: at + hit[0].length, ms, hasDate, digits: Math.min(6, fraction.length) };
+}
+
+/**
+ * @param {Record<string, string | undefined>} g named groups of a form with a date
+ * @param {number} clockMs since midnight
+ * @param {Context} context
+ * @returns {number} NaN when there is no such day
+ */
+function dateTime(g, clockMs, context) {
+  const zone = g.z ? zoneName(g.z) : context.zone;
+  const year = Number(g.y);
+  if (g.w !== undefined) {
+    // Week 1 is the one with 4 January, weeks begin on Monday (ISO 8601).
+    const fourth = Date.UTC(year, 0, 4);
+    const monday = fourth - ((new Date(fourth).getUTCDay() + 6) % 7) * DAY;
+    return toUtc(monday + ((Number(g.w) - 1) * 7 + Number(g.wd) - 1) * DAY + clockMs, zone);
+  }
+  if (g.yd !== undefined) return toUtc(Date.UTC(year, 0, Number(g.yd)) + clockMs, zone);
+  const month = g.mo !== undefined ? Number(g.mo) - 1 : (MONTH_NUMBER.get(g.mon ?? "") ?? -1);
+  const inYear = (/** @type {number} */ y) => {
+    const date = new Date(Date.UTC(y, month, Number(g.d)));
+    return date.getUTCMonth() === month ? toUtc(date.getTime() + clockMs, zone) : NaN;
+  };
+  if (g.y !== undefined) return inYear(year);
+  const latest = new Date(Number.isFinite(context.now) ? context.now : 0).getUTCFullYear() + 1;
+  for (let y = latest; y > latest - 10; y -= 1) {
+    const ms = inYear(y); // 29 February is not in every year
+    if (ms <= context.now + AHEAD) return ms;
+  }
+  return NaN;
 }
 
 /** @param {string} text as matched by ZONE */
@@ -213,15 +247,28 @@ export function epochTime(line, at) {
  * @returns {number} ms since 1970, NaN when the line has no time
  */
 export function timeOf(line, context) {
-  if (line.charCodeAt(0) !== 0x7b) return findTime(line, context)?.ms ?? NaN;
+  if (line.charCodeAt(0) !== 0x7b) {
+    return findTime(line, context)?.ms ?? fieldTime(line.slice(0, 2048), LOGFMT_TIME, context);
+  }
   // Docker writes the time last, so both ends are looked at, and nothing between.
   const ends = line.length > 4096 ? [line.slice(0, 2048), line.slice(-2048)] : [line];
   for (const part of ends) {
-    for (const hit of part.matchAll(JSON_TIME)) {
-      const at = (hit.index ?? 0) + hit[0].length;
-      const found = findTime(part, context, at, at + 40);
-      if (found && found.from <= at + 2) return found.ms;
-    }
+    const ms = fieldTime(part, JSON_TIME, context);
+    if (Number.isFinite(ms)) return ms;
+  }
+  return NaN;
+}
+
+/**
+ * @param {string} text
+ * @param {RegExp} name of the field, global
+ * @param {Context} context
+ */
+function fieldTime(text, name, context) {
+  for (const hit of text.matchAll(name)) {
+    const at = (hit.index ?? 0) + hit[0].length;
+    const found = findTime(text, context, at, at + 40);
+    if (found && found.from <= at + 2) return found.ms;
   }
   return NaN;
 }

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
 import { parseGoTo } from "../../../web/model/goto.js";
@@ -41,6 +42,16 @@ test("times are found in the forms that logs use", () => {
     ["app | 2026-11-22 14:02:06 x", "2026-11-22 14:02:06", second],
   ])) {
     assert.deepEqual(read(line), [text, iso], line);
+  }
+});
+
+test("real lines have the time that they say, as in the daemon", () => {
+  const sample = readFileSync(new URL("../../text/times.txt", import.meta.url), "utf8").trim().split("\n");
+  assert.ok(sample.length > 30);
+  for (const row of sample) {
+    const [, want = "", line = ""] = /^[^|]*\|([^|]*)\| ?(.*)$/.exec(row) ?? [];
+    const ms = timeOf(line, { zone: "UTC", now: Date.UTC(2026, 10, 22, 15) });
+    assert.ok(Math.abs(ms - Date.parse(`${want.trim().slice(0, 23)}Z`)) < 1, `${line}: ${ms}`);
   }
 });
 
