@@ -22,7 +22,7 @@ class SourceInfo(Struct, kw_only=True, omit_defaults=True):
 
     name: str
     state: str
-    """`live`, `missing`, `unreadable`, `archive`, or another word with a `detail`."""
+    """`live`, `missing`, `unreadable`, `not-a-file`, or another word with a `detail`."""
     detail: str = ""
     """Why it is not live, in a sentence."""
     path: str = ""
