@@ -19,6 +19,9 @@ from tailws.ws.frames import CloseCode, ProtocolError
 
 EXTENSION_NAME: Final = "permessage-deflate"
 MAX_WINDOW_BITS: Final = 15
+# On 60 KB of access log: level 1 0.16 ms and 15.8 % of the size, 3 0.30 ms and 14.9 %, zlib's
+# default of 6 0.70 ms and 12.9 %; on the few lines of a live batch they are all the same.
+DEFAULT_LEVEL: Final = 3
 
 # The end of a flushed deflate stream, left out on the wire (RFC 7692, section 7.2.1).
 _TAIL: Final = b"\x00\x00\xff\xff"
@@ -115,7 +118,7 @@ def _consider(offer: Offer, policy: DeflatePolicy) -> DeflateParameters | None:
 def compress(
     payload: bytes | bytearray | memoryview,
     *,
-    level: int = zlib.Z_DEFAULT_COMPRESSION,
+    level: int = DEFAULT_LEVEL,
     window_bits: int = MAX_WINDOW_BITS,
 ) -> bytes:
     """The payload of a compressed message, made without any context (RFC 7692, section 7.2.1).
