@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -10,68 +11,7 @@ from hypothesis import strategies as st
 from tailws.text import records
 
 #: Each record is one paragraph, led by `>`.
-SAMPLE = """
->2026-11-22 14:02:11,123 ERROR boom
-Traceback (most recent call last):
-  File "a.py", line 1, in f
-    raise ValueError("x")
-    ~~~~~^^^^^
-ValueError: x
-
-During handling of the above exception, another exception occurred:
-
-Traceback (most recent call last):
-  File "a.py", line 1, in f
-    raise Timeout
-requests.exceptions.Timeout: y
->2026-11-22 INFO fine
->ERROR broken
-java.lang.IllegalStateException: bad
-	at com.foo.Bar(Bar.java:12)
-	... 18 more
-Caused by: java.lang.NullPointerException
-	at com.foo.Bar(Bar.java:1)
-... 3 more
->next
->panic: boom
-
-goroutine 1 [running]:
-main.main()
-	/tmp/x.go:4 +0x1d
-net/http.(*conn).serve(0xc000, {0x7f, 0x1})
-	/usr/lib/go/server.go:1
-created by net/http.(*Server).Serve
-	/usr/lib/go/server.go:3
->exit status 2
->Error: first
-    at foo (a.js:1:2)
->Error: second
-    at foo (a.js:1:2)
->thread 'main' panicked at src/main.rs:2:5:
-stack backtrace:
-   0: std::panicking
-note: run with `RUST_BACKTRACE=1`
->PHP Fatal error:  Uncaught Exception: x in /a.php:3
-Stack trace:
-#0 {main}
-  thrown in /a.php on line 3
->System.InvalidOperationException: x
-   at Foo.Bar()
---- End of inner exception stack trace ---
-   at Foo.Baz()
->{
-  "a": {
-    "b": 1
-  }
-}
->a
->
->b
->config:
-    key: value
->Warning: text
->Nov 22 14:02:11 host app: text
-"""
+SAMPLE = Path(__file__).with_name("records.txt").read_text()
 EXPECTED = [part.encode() for part in SAMPLE.strip("\n").split("\n>")]
 EXPECTED[0] = EXPECTED[0][1:]
 POOL = [line for record in EXPECTED for line in record.split(b"\n")]

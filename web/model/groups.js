@@ -1,6 +1,7 @@
 /**
- * Lines that belong to the line before them: stack traces and what else is continued.
+ * Lines that belong to the line before them: stack traces, wrapped messages, pretty-printed data.
  *
+ *   continues(line, previous) -> boolean           whether a line belongs to the record of the one before
  *   groupOf(line, i, first, end) -> {head, end, size}    the group that row i is part of; `line(k)` gives
  *                                                  a row's text, rows first…end-1 are held. A row
  *                                                  that stands alone is a group of one
@@ -8,15 +9,14 @@
  *                                                  all of them
  *   placeIn(group, fold, i) -> "shown" | "chip" | "hidden"     "chip": shown, and the chip with the
  *                                                  count of hidden lines stands behind it
- *   continues(line, state) -> boolean              one step of the reader; see newState
  *
- * A line is a continuation when it is indented, or is one of the lines that Java, Python, Node, Go, Rust
- * and .NET write at the margin within a trace. Reading backwards from a row stops at the first line that
- * cannot be one, after 400 lines at the latest.
+ * It is decided from a line and the one before it alone, so groups are the same from whichever row one
+ * asks. The daemon, whose filters show whole records, goes by the same rules; tests/text/records.txt
+ * holds both to the same traces.
  */
 
-const BACK = 400;
-const MAX_GROUP = 2000;
+/** Rows of a group that are looked for on either side of the one that is asked for. */
+const REACH = 1000;
 /** Groups up to this size are shown whole. */
 const WHOLE = 8;
 const TOP = 3;
@@ -24,63 +24,91 @@ const BOTTOM = 1;
 
 /** @typedef {{head: number, end: number, size: number}} Group `end` is the row behind the last */
 /** @typedef {{top: number, hidden: number, bottom: number}} Fold */
-/** @typedef {{python: boolean, indented: boolean, go: boolean}} State */
 
-/** Lines that go on wherever they stand. */
-const MARGIN = new RegExp(
-  "^(?:at |Caused by: |Suppressed: |\\.\\.\\. \\d+ (?:more|common frames)|Traceback \\(most recent call last\\):|" +
-    "During handling of the above exception|The above exception was the direct cause|" +
-    "--- End of (?:inner exception )?stack trace|stack backtrace:|note: run with `RUST_BACKTRACE|" +
-    "goroutine \\d+ \\[|created by |Stack trace:|#\\d+ |" +
-    "(?:[a-z_][\\w$]{0,60}\\.){1,12}[A-Z][\\w$]{0,80}(?:Exception|Error|Throwable)(?:: |$))",
+/** @param {string} source */
+const sticky = (source) => new RegExp(source, "y");
+
+/**
+ * What a container runtime or syslog puts before a line of the program; lines of one record have the
+ * same tag (the stream, or host and process).
+ */
+const WRAPPED = sticky(
+  '\\{"log":"' +
+    "|\\d{4}-\\d\\d-\\d\\dT[\\d:.]+(?:Z|[+-]\\d\\d:\\d\\d) (?<stream>std(?:out|err)) (?<flag>[FP]) " +
+    "|(?:<\\d+>)?(?:[A-Z][a-z]{2} [ \\d]\\d [\\d:]{8}|\\d{4}-\\d\\d-\\d\\dT[\\d:.]+(?:Z|[+-]\\d\\d:?\\d\\d))" +
+    " (?<app>[\\w.-]+ [^\\s:[]+\\[\\d+\\]): ",
 );
-const PYTHON = /^(?:Traceback \(most recent call last\):|During handling of the above|The above exception was)/;
-/** The line that ends a Python trace: a dotted name, alone or before a colon. */
-const PYTHON_LAST = /^[A-Za-z_][\w.]{0,200}(?:: |$)/;
-/** Go writes the function at the margin and its place below, indented. */
-const GO_FRAME = /^[\w./*()\-[\]{}…]{1,300}\(.{0,300}\)$/;
+const MAY_BE_WRAPPED = /^[{2<JFMASOND]/;
 
-/** @returns {State} that of a line that begins a record */
-export function newState() {
-  return { python: false, indented: false, go: false };
+/** The end of the line, or of the one in Docker's JSON. */
+const END = '(?:\\r?$|\\\\n")';
+/** A continuation by its own looks. */
+const OWN = sticky(
+  [
+    "(?:[ \\t]|\\\\t)+\\S", // indented
+    "at [\\w$.<>/]+\\(", // Java without its tab
+    "(?:Caused by|Suppressed|Wrapped by): ",
+    "\\.\\.\\. \\d+ (?:more|common frames)",
+    `(?:[a-z_$][\\w$]*\\.)+[A-Z][\\w$]*(?:Exception|Error|Throwable)\\b(?::|${END})`,
+    "Traceback \\(most recent call last\\):",
+    "During handling of the above exception, another",
+    "The above exception was the direct cause",
+    "--- End of (?:inner exception )?stack trace",
+    "goroutine \\d+ \\[|created by \\S+", // Go
+    "stack backtrace:|note: run with `RUST_BACKTRACE", // Rust
+    `Stack trace:${END}|#\\d+ +\\S`, // PHP, gdb
+    `[\\])}]+[;,]?${END}`, // the end of pretty-printed data
+  ].join("|"),
+);
+const FRAME = sticky(' +File \\\\?"| {4}(?! *at )');
+/** Python's last line: `ValueError: x`, `requests.exceptions.Timeout`, but no level's label. */
+const RAISED = sticky(
+  "(?!(?:Error|Warning|Info|Debug|Notice|Trace|Fatal|Critical|Alert|Panic): )" +
+    `(?:[A-Za-z_]\\w*\\.)*[A-Z](?=\\w*[a-z])\\w*(?:: |:?${END})`,
+);
+const GO_FRAME = sticky(`[\\w./*\\-[\\]{}]+\\(.*\\)${END}`);
+const GO_BEFORE = sticky("goroutine \\d+ \\[|\\t|\\\\t");
+const BLANK = sticky(END);
+const INDENTED = sticky("[ \\t]|\\\\t");
+const BEFORE_BLANK = sticky("[\\w.]*(?:Error|Exception|Exit|Interrupt)\\b|panic: |fatal error: ");
+
+/** @param {RegExp} re @param {string} text @param {number} at */
+function matches(re, text, at) {
+  re.lastIndex = at;
+  return re.test(text);
+}
+
+/** @param {string} line @returns {RegExpExecArray | null} */
+function wrapping(line) {
+  if (!MAY_BE_WRAPPED.test(line)) return null;
+  WRAPPED.lastIndex = 0;
+  return WRAPPED.exec(line);
 }
 
 /**
- * Whether `line` goes on from the line before it; `state` follows.
  * @param {string} line
- * @param {State} state
+ * @param {string | null} previous null: there is none
  */
-export function continues(line, state) {
-  const first = line.charCodeAt(0);
-  if (first === 0x20 || first === 0x09) {
-    if (/\S/.test(line.slice(0, 512))) {
-      state.indented = true;
-      return true;
-    }
-    return state.python || state.go; // blank lines separate the chained traces
+export function continues(line, previous) {
+  let text = 0;
+  let before = 0;
+  const wrapped = previous === null ? null : wrapping(line);
+  if (wrapped && previous !== null) {
+    const led = wrapping(previous);
+    const same = led && led.groups?.stream === wrapped.groups?.stream && led.groups?.app === wrapped.groups?.app;
+    if (!led || !same) return false;
+    if (led.groups?.flag === "P") return true; // the runtime cut one line in two
+    text = wrapped[0].length;
+    before = led[0].length;
   }
-  const head = line.length > 600 ? line.slice(0, 600) : line;
-  if (MARGIN.test(head)) {
-    state.python ||= PYTHON.test(head);
-    state.go ||= head.startsWith("goroutine ");
-    state.indented = false;
-    return true;
+  if (matches(OWN, line, text)) return true;
+  if (previous === null) return false;
+  if (matches(BLANK, line, text)) {
+    return matches(BEFORE_BLANK, previous, before) ||
+      (matches(OWN, previous, before) && !matches(INDENTED, previous, before));
   }
-  if (head === "") return state.python || state.go;
-  if (state.python && state.indented && PYTHON_LAST.test(head)) {
-    state.indented = false;
-    return true;
-  }
-  if (state.go && GO_FRAME.test(head)) return true;
-  Object.assign(state, newState());
-  return false;
-}
-
-/** Whether a line may be a continuation at all, seen alone. @param {string} line */
-function mayContinue(line) {
-  if (line === "" || /^[ \t]/.test(line)) return true;
-  const head = line.length > 600 ? line.slice(0, 600) : line;
-  return MARGIN.test(head) || PYTHON_LAST.test(head) || GO_FRAME.test(head);
+  if (matches(FRAME, previous, before)) return matches(RAISED, line, text);
+  return matches(GO_BEFORE, previous, before) && matches(GO_FRAME, line, text);
 }
 
 /**
@@ -91,35 +119,24 @@ function mayContinue(line) {
  * @returns {Group}
  */
 export function groupOf(line, i, first, end) {
-  // Back to a line that begins a record for certain, then forward with what was learned.
   let head = i;
-  while (head > first && i - head < BACK) {
-    const text = line(head);
-    if (text === null || !mayContinue(text) || line(head - 1) === null) break;
+  let text = line(i);
+  if (text === null) return { head: i, end: i + 1, size: 1 };
+  while (head > first && i - head < REACH) {
+    const previous = line(head - 1);
+    if (previous === null || !continues(text, previous)) break;
+    text = previous;
     head -= 1;
   }
-  const state = newState();
-  const opening = line(head);
-  if (opening !== null) continues(opening, state); // a trace may stand alone, without a record
-  let at = head;
-  for (let row = head + 1; row <= i; row += 1) {
-    const text = line(row);
-    if (text === null || !continues(text, state)) {
-      at = row;
-      Object.assign(state, newState());
-    }
-  }
   let stop = i + 1;
-  if (line(at) !== null) {
-    while (stop < end && stop - at < MAX_GROUP) {
-      const text = line(stop);
-      if (text === null || !continues(text, state)) break;
-      stop += 1;
-    }
-    // Blank lines at its end belong to nobody.
-    while (stop > i + 1 && line(stop - 1) === "") stop -= 1;
+  let last = /** @type {string} */ (line(i));
+  while (stop < end && stop - i < REACH) {
+    const next = line(stop);
+    if (next === null || !continues(next, last)) break;
+    last = next;
+    stop += 1;
   }
-  return { head: at, end: stop, size: stop - at };
+  return { head, end: stop, size: stop - head };
 }
 
 /**

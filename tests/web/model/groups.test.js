@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
-import { fold, groupOf, placeIn } from "../../../web/model/groups.js";
+import { continues, fold, groupOf, placeIn } from "../../../web/model/groups.js";
 import { random } from "./random.js";
 
 /** The sizes of all groups of a text. @param {string} text */
@@ -20,46 +21,21 @@ function sizes(text) {
   return out;
 }
 
-test("a Java trace hangs under its head", () => {
-  assert.deepEqual(sizes(`2026-11-22 14:02:06 ERROR it broke
-java.lang.IllegalStateException: x
-	at com.foo.Bar.baz(Bar.java:12)
-	at com.foo.Bar.qux(Bar.java:34)
-Caused by: java.io.IOException: y
-	at com.foo.Io.read(Io.java:5)
-	... 12 more
-2026-11-22 14:02:07 INFO next
-2026-11-22 14:02:07 INFO next`), [7, 1, 1]);
+/** Each record is one paragraph, led by `>`; the daemon's tests read the same file. */
+const RECORDS = readFileSync(new URL("../../text/records.txt", import.meta.url), "utf8")
+  .replace(/^>|\n$/g, "").split("\n>");
+
+test("traces of many languages belong to their head, as in the daemon", () => {
+  assert.ok(RECORDS.length > 15);
+  assert.deepEqual(sizes(RECORDS.join("\n")), RECORDS.map((record) => record.split("\n").length));
+  assert.deepEqual(sizes(RECORDS.join("\n").replaceAll("\n", "\r\n")), RECORDS.map((record) => record.split("\n").length));
 });
 
-test("a Python trace includes its last line and chained ones", () => {
-  assert.deepEqual(sizes(`14:02:11 ERROR payment provider timed out
-Traceback (most recent call last):
-  File "/srv/a.py", line 118, in capture
-    resp = self.http.post(url)
-httpx.ReadTimeout: The read operation timed out
-
-During handling of the above exception, another exception occurred:
-
-Traceback (most recent call last):
-  File "/srv/b.py", line 1, in <module>
-ValueError
-14:02:12 INFO order cancelled
-next`), [11, 1, 1]);
-});
-
-test("Go, Rust and Node traces", () => {
-  assert.deepEqual(sizes(`panic: runtime error
-goroutine 1 [running]:
-main.f(0x1, 0x2)
-	/src/main.go:12 +0x1d
-main.main()
-	/src/main.go:5 +0x20
-done here`), [6, 1]);
-  assert.deepEqual(sizes(`TypeError: x is not a function
-    at f (/srv/a.js:1:2)
-    at g (/srv/a.js:3:4)
-next line`), [3, 1]);
+test("lines within Docker's, CRI's and syslog's wrapping are read without it", () => {
+  const cri = (/** @type {string} */ text, tag = "stdout F") => `2026-11-22T14:02:11.1Z ${tag} ${text}`;
+  assert.deepEqual(sizes([cri("ERROR x"), cri("\tat com.foo.Bar(B.java:1)"), cri("next"), cri("a", "stderr P"), cri("b", "stderr F")].join("\n")), [2, 1, 2]);
+  const sys = (/** @type {string} */ text, app = "app[1]") => `Nov 22 14:02:11 web ${app}: ${text}`;
+  assert.deepEqual(sizes([sys("ERROR x"), sys("    at y"), sys("    at y", "app[2]")].join("\n")), [2, 1]);
 });
 
 test("lines without continuation stand alone, also words with a colon", () => {
@@ -96,8 +72,11 @@ test("property: groups of any lines cover each row once, from whichever row one 
     let at = 0;
     while (at < lines.length) {
       const group = groupOf((k) => lines[k] ?? "", at, 0, lines.length);
-      assert.ok(group.head <= at && group.end > at && group.end <= lines.length);
-      assert.equal(group.size, group.end - group.head);
+      assert.equal(group.head, at);
+      assert.ok(group.end > at && group.end <= lines.length);
+      for (let k = at; k < group.end; k += 1) {
+        assert.deepEqual(groupOf((j) => lines[j] ?? "", k, 0, lines.length), group);
+      }
       at = group.end;
     }
   }
@@ -106,5 +85,11 @@ test("property: groups of any lines cover each row once, from whichever row one 
 test("a window full of continuation lines costs a bounded look", () => {
   let looks = 0;
   groupOf(() => { looks += 1; return "  x"; }, 100_000, 0, 200_000);
-  assert.ok(looks < 8000, String(looks));
+  assert.ok(looks < 4000, String(looks));
+  for (const piece of ["a.", "A", "at ", "a(", "Traceback ", "\\t", "}"]) {
+    const started = process.cpuUsage().user;
+    const long = piece.repeat(300_000 / piece.length);
+    for (const [line, previous] of [[long, long], [long, "    x"], [long, "goroutine 1 ["], ["", long]]) continues(line ?? "", previous ?? "");
+    assert.ok(process.cpuUsage().user - started < 1_000_000, piece);
+  }
 });
