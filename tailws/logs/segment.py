@@ -51,6 +51,9 @@ SCAN = 256 * 1024
 #: How often a page that is not in the cache is waited for before the read may block, for file
 #: systems whose read-ahead does nothing.
 COLD_TRIES = 64
+#: What is read goes through here: a buffer for each read would be allocated and cleared for the
+#: few bytes that are new. It has the size of the largest read so far.
+_buffer = bytearray()
 
 
 class Later(Enum):
@@ -119,10 +122,11 @@ class Block:
     """Consecutive whole lines: `body` is UTF-8, joined by line feeds, none behind the last.
 
     `cut` names lines that were shortened: (index in the block, bytes in the file). `unfinished`:
-    the last line never got its line feed, and its file is final.
+    the last line never got its line feed, and its file is final. `more`: there may be more behind
+    it already; False when the read came to the end of what was written.
     """
 
-    __slots__ = ("body", "cut", "end", "frames", "read_at", "start", "unfinished")
+    __slots__ = ("body", "cut", "end", "frames", "more", "read_at", "start", "unfinished")
 
     def __init__(
         self,
@@ -137,6 +141,7 @@ class Block:
         self.body = body
         self.cut = cut
         self.unfinished = unfinished
+        self.more = True
         self.read_at = 0  # ms since the epoch, set by who reads for the live end
         self.frames: dict[object, bytes] = {}  # encoded once for each view
 
@@ -327,9 +332,10 @@ class Segment:
         fd = self.fd if self.fd >= 0 else self.reopen()
         self.touched = True
         if self._nowait:
-            buf = bytearray(size)
+            if size > len(_buffer):
+                _buffer.extend(bytes(size - len(_buffer)))
             try:
-                count = os.preadv(fd, [buf], offset, self._nowait)
+                count = os.preadv(fd, [memoryview(_buffer)[:size]], offset, self._nowait)
             except BlockingIOError:
                 os.posix_fadvise(fd, offset, size, os.POSIX_FADV_WILLNEED)
                 self._cold += 1
@@ -341,8 +347,7 @@ class Segment:
                 self._nowait = 0
             else:
                 self._cold = 0
-                del buf[count:]
-                return bytes(buf)
+                return bytes(memoryview(_buffer)[:count])
         self._cold = 0
         return os.pread(fd, size, offset)
 
@@ -413,9 +418,13 @@ class Segment:
                     raise Overwritten  # it was cut short after all
                 return END
             return self._long_line(place, text, line_max, stop)
+        to_end = len(data) < size
         if b"\n\0" in data and not self.codec.wide:
             end = _before_hole(data, end)
-        return self._made(place, data[:end], text + end)
+            to_end = False
+        block = self._made(place, data[:end], text + end)
+        block.more = not to_end
+        return block
 
     def _made(self, place: Place, data: bytes, offset: int) -> Block:
         """A block of `data`, whole lines that end at `offset`."""

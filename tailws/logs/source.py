@@ -108,6 +108,7 @@ class Source:
         self._pause = 0.0
         self._timer: Timer | None = None
         self._fresh = False
+        self._drained = False  # read to the end of what was written: nothing until the next wake
         self._hot = False
         self._quiet_looks = 0
         self._drain_timer: Timer | None = None
@@ -217,9 +218,7 @@ class Source:
 
     def _wake(self) -> None:
         self._fresh = False
-        waiting, self._waiting = self._waiting, {}
-        for wake in waiting:
-            wake()
+        self._wake_waiting()
         if self.reading.window > 0:
             pause = max(self._pause, FIRST_PAUSE)
             self._timer = self.loop.call_later(pause, self._after_pause)
@@ -318,6 +317,8 @@ class Source:
             return None
         if index < len(self._window):
             return self._window[index][1]
+        if self._drained:
+            return END  # what is written later is for the next wake, in one block for all
         return self._pull()
 
     def _pull(self) -> Step | Later:
@@ -326,10 +327,12 @@ class Source:
             return END
         step = self.read(start)
         if isinstance(step, Later):
+            self._drained = step is END
             return step
         self._move_end(step.place)
         item = step.item
         if isinstance(item, Block):
+            self._drained = not item.more
             item.read_at = time.time_ns() // 1_000_000
             self.lines += item.count
             self.bytes += step.place.offset - start.offset
@@ -399,6 +402,7 @@ class Source:
         return item
 
     def _wake_waiting(self) -> None:
+        self._drained = False
         waiting, self._waiting = self._waiting, {}
         for wake in waiting:
             wake()
