@@ -70,9 +70,12 @@ static char *put_header(size_t length) {
     return (char *)h;
 }
 
+static bool was_full; /* the last read took all that it could: there may be more */
+
 /* Read whole lines at `at` into the buffer; 0 when there is no whole line. */
 static size_t read_block(int64_t at, size_t limit) {
     ssize_t n = pread(file, buffer + HEADER, limit, at);
+    was_full = n == (ssize_t)limit;
     if (n <= 0) return 0;
     char *newline = memrchr(buffer + HEADER, '\n', (size_t)n);
     return newline ? (size_t)(newline + 1 - (buffer + HEADER)) : 0;
@@ -95,6 +98,8 @@ static void want_room(struct client *c, bool want) {
     struct epoll_event e = {.events = EPOLLIN | (want ? EPOLLOUT : 0), .data.ptr = c};
     epoll_ctl(epoll, EPOLL_CTL_MOD, c->fd, &e);
 }
+
+static bool again; /* a client has reached the live end: go on with what is behind it */
 
 /* Send the frame that stands in the buffer from byte `sent` on. */
 static bool push(struct client *c, const char *frame, size_t length, size_t body) {
@@ -128,20 +133,24 @@ static void catch_up(struct client *c) {
         if (c->at > live) live = c->at;
         if (c->at == live) {
             want_room(c, false);
+            again = true;
             return;
         }
     }
     want_room(c, true); /* the others' turn: level-triggered EPOLLOUT brings us back */
 }
 
-/* What is new, framed once, to everyone who is live. */
+/* What is new, framed once, to everyone who is live; ends when nobody is, or at the file's end: of
+ * what is written after our read there will be an event, and the window has time to gather it. */
 static void broadcast(void) {
-    for (int turn = 0; turn < ROUNDS; turn++) {
+    for (bool taken = true; taken;) {
         size_t body = read_block(live, block_size);
         if (!body) return;
+        taken = false;
         char *frame = put_header(body);
         size_t length = (size_t)(buffer + HEADER - frame) + body;
         int64_t from = live;
+        bool more = was_full;
         live += (int64_t)body;
         for (int i = count - 1; i >= 0; i--) {
             struct client *c = clients[i];
@@ -150,6 +159,7 @@ static void broadcast(void) {
                 continue;
             }
             if (!push(c, frame, length, body)) drop(c);
+            else if (!c->length) taken = more;
         }
         last_batch = now_ns();
     }
@@ -287,6 +297,7 @@ int main(int argc, char **argv) {
             else if (who == &timer) on_timer();
             else on_client(who, events[i].events);
         }
+        if (again) again = false, broadcast();
         for (struct client *c; (c = gone); free(c)) gone = c->next_gone;
     }
 }
