@@ -75,15 +75,17 @@ class Chain:
         self.folders = folders
         self.segments: list[Segment] = []
         self.state = "missing"  # live | missing | unreadable | not-a-file
+        self.news: list[str] = []  # what happened that no link will tell: missing, returned, …
         self.reason = ""  # a sentence for people when the state is not live
         self._pool = pool
         self._clock = clock
         self.retirement = retirement or Retirement()
         self._seen: tuple[int, int, int, int] | None = None  # dev, ino, size, mtime at the name
         self._changed_at: dict[Segment, tuple[int, int, float]] = {}  # size, mtime ns, clock
+        self._unlinked = False
         self.shrunk = False  # smaller than it was, or begun anew: `overwritten` has to see to it
         self._looked_at = self._looked_before = clock()
-        self._past: dict[tuple[int, int], None] = {}  # files that were in the chain, latest last
+        self._past: dict[tuple[int, int], Segment] = {}  # what was in the chain, latest last
         self._history: WeakValueDictionary[Identity, Segment] = WeakValueDictionary()
 
     @property
@@ -126,7 +128,7 @@ class Chain:
     def _remember(self, segment: Segment) -> None:
         """It is read, or will be: under no other name again."""
         self._past.pop(segment.identity.key, None)
-        self._past[segment.identity.key] = None
+        self._past[segment.identity.key] = segment
         if len(self._past) > PAST:
             del self._past[next(iter(self._past))]
 
@@ -162,6 +164,9 @@ class Chain:
         if seen == self._seen and self.state == "live":
             return False
         if newest is not None and newest.identity.key == seen[:2] and self._same_file(newest):
+            if not st.st_nlink and not self._unlinked:
+                self.news.append("unlinked")  # a bind mount of a file that was rotated away
+            self._unlinked = not st.st_nlink
             self._seen = seen
             self._is_back(newest)
             self.shrunk = st.st_size < newest.size
@@ -191,6 +196,7 @@ class Chain:
         self.state, self.reason = state, reason
         self._seen = None
         if self.newest is not None and not self.newest.lost:
+            self.news.append("missing")
             self.newest.lost = True
             self.newest.path = _path_of(self.newest)
             changed = True
@@ -199,6 +205,7 @@ class Chain:
     def _is_back(self, newest: Segment) -> None:
         self.state, self.reason = "live", ""
         if newest.lost:
+            self.news.append("returned")
             newest.lost = False
             newest.path = self.path
             if newest.link is None:
@@ -208,15 +215,25 @@ class Chain:
         """`new` has the name now."""
         old = self.newest
         if old is None:
+            # What is in it now is younger than the last copy that was made before a truncation.
+            made = [
+                sibling.identity.birth
+                for sibling in scan(self.path, self.folders)
+                if not sibling.packed and _born_after(sibling.identity, new.identity)
+            ]
+            new.birth = max([new.birth, *(birth // 1_000_000 for birth in made)])
             self._append(new)
             return
         new.begun = new.identity.birth or new.begun
         old.lost = True
         old.path = _path_of(old)
-        back = next((s for s in self.segments if s.identity == new.identity), None)
+        back = self._past.get(new.identity.key)
+        if back is not None and back.identity != new.identity:
+            back = None
         if back is not None:  # renamed back over the file that came after it
-            new.start = back.final if back.final is not None else back.fstat().st_size
-            back.final = new.start
+            if back.final is None:
+                back.final = back.fstat().st_size
+            new.start = back.final
         elif (same := self._same_text(old, new)) is not None:
             old.final = new.start = same
             old.link = Link(new, "replaced")
@@ -270,7 +287,7 @@ class Chain:
             segment = self.open(sibling)
             if segment is None:
                 continue
-            if self._is_copy(segment, old) or self._is_copy(segment, new):
+            if self._is_known(segment, new, new):
                 segment.close()
                 continue
             found.append(segment)
@@ -323,9 +340,19 @@ class Chain:
                     return index
         return None
 
+    def _is_known(self, segment: Segment, now: Segment, of: Segment) -> bool:
+        """Whether it is a copy of the file as it is now, or of one that was read before `of`."""
+        return (
+            not segment.head
+            or self._is_copy(segment, now)
+            or any(self._is_copy(segment, past) for past in self._past.values() if past is not of)
+        )
+
     @staticmethod
     def _is_copy(segment: Segment, of: Segment) -> bool:
         """Whether `segment` begins with the same bytes as `of`, more of them than a banner."""
+        if segment.size > of.size and not isinstance(segment, Archive):
+            return False  # a copy is never longer than what it was made of
         length = min(len(segment.head), len(of.head))
         return (
             length > 0
@@ -343,6 +370,8 @@ class Chain:
         there. Raises OSError.
         """
         segment = place.segment
+        if segment is self.newest and not segment.lost:
+            self.look()  # has it still its name?
         had = max(segment.size, place.offset)
         size = segment.fstat().st_size
         self.shrunk = False
@@ -397,6 +426,9 @@ class Chain:
         fresh.fstat()
         fresh.remember_head()
         fresh.start = kept
+        fresh.generation = segment.generation + 1
+        fresh.begun = max(fresh.begun, segment.begun + 1)  # cursors tell the two apart by it
+        fresh.birth = max(fresh.begun // 1_000_000, segment.birth)
         fresh.lost, fresh.link = segment.lost, segment.link
         segment.lost = True
         at = self.segments.index(segment) + 1 if segment in self.segments else None
@@ -448,7 +480,7 @@ class Chain:
             copy = self.open(sibling)
             if copy is None or copy in copies:
                 continue
-            if copy.head and not self._is_copy(copy, now):
+            if not self._is_known(copy, now, segment):
                 copies.append(copy)
             elif copy.users == 0:
                 copy.close()
@@ -582,6 +614,7 @@ def _after(sibling: Sibling, old: Segment) -> bool:
 def _now(segment: Segment) -> Segment:
     """The file of a segment as it begins at this moment."""
     now = Segment(segment.path, -1, segment.identity, segment.codec)
+    now.size = os.fstat(segment.reopen()).st_size
     now.head = os.pread(segment.reopen(), KEPT_HEAD, 0)
     return now
 

@@ -107,11 +107,12 @@ class Cursor(NamedTuple):
 
     Nothing in it is believed: `file` and `birth` only say where to look first; `head` and `tail`
     must agree with the bytes of the file. At offset 0 there are no bytes to agree with, and `tail`
-    is the time (ms since the epoch) at which the place was given out.
+    is the time (ns since the epoch) at which the segment was begun: as it was then, it is meant.
+    The file 0 is none: the place before whatever is born after `birth`.
     """
 
     file: int  # CRC-32 of device and inode
-    birth: int  # of the file, ms since the epoch
+    birth: int  # of the file, ms since the epoch; of what is in it, if it was truncated since
     offset: int  # bytes
     head: int  # CRC-32 of the first min(HEAD, offset) bytes
     tail: int  # CRC-32 of the min(ANCHOR, offset) bytes before the offset
@@ -130,7 +131,7 @@ class Cursor(NamedTuple):
 
 
 _CURSOR = re.compile(
-    r"([0-9a-f]{1,8})\.([0-9a-f]{1,13})\.([0-9a-f]{1,15})\.([0-9a-f]{1,8})\.([0-9a-f]{1,13})",
+    r"([0-9a-f]{1,8})\.([0-9a-f]{1,13})\.([0-9a-f]{1,15})\.([0-9a-f]{1,8})\.([0-9a-f]{1,16})",
     re.ASCII,
 )
 
@@ -149,9 +150,10 @@ def coarse_time() -> int:
     return time.clock_gettime_ns(_CLOCK_REALTIME_COARSE)
 
 
-def issue_time() -> int:
-    """Now, in the milliseconds that a cursor at offset 0 carries."""
-    return coarse_time() // 1_000_000
+def before_birth() -> Cursor:
+    """The place before the first file that is born from now on."""
+    now = coarse_time()
+    return Cursor(0, now // 1_000_000, 0, 0, now)
 
 
 def find_inode(path: str, number: int) -> list[str]:

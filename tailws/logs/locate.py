@@ -20,7 +20,7 @@ from collections.abc import Generator
 from typing import NamedTuple
 
 from tailws.logs.archive import Archive
-from tailws.logs.chain import Chain
+from tailws.logs.chain import TICK, Chain
 from tailws.logs.identity import ANCHOR, Cursor, birth_ms, file_number, find_inode, identify_path
 from tailws.logs.segment import COLD, Place, Segment
 from tailws.logs.siblings import Sibling, scan
@@ -128,9 +128,11 @@ def at_cursor(chain: Chain, text: str) -> Steps:
     cursor = Cursor.parse(text)
     if cursor is None:
         raise BadCursor
+    if not cursor.file:
+        return _born_since(chain, cursor)
     for segment in reversed(chain.segments):
         if segment.number == cursor.file and segment.birth == cursor.birth:
-            if not cursor.offset and segment.begun > (cursor.tail + 1) * 1_000_000:
+            if not cursor.offset and segment.generation and segment.begun > cursor.tail:
                 continue  # the same file, but not as it was then
             place = _proved(chain, segment, cursor)
             if place is not None:
@@ -145,6 +147,19 @@ def at_cursor(chain: Chain, text: str) -> Steps:
     if place is not None:
         return Located(place)
     return _not_found(chain, cursor, siblings)
+
+
+def _born_since(chain: Chain, cursor: Cursor) -> Located:
+    """The first file that was not there when the cursor was given out."""
+    siblings = scan(chain.path, chain.folders)
+    for index, sibling in enumerate(siblings):
+        if not sibling.packed and birth_ms(sibling.identity) > cursor.birth:
+            segment = chain.open(sibling)
+            if segment is not None:
+                chain.resume(segment, siblings[index + 1 :])
+                return Located(segment.place(0))
+    newest = chain.segments[0]
+    return Located(newest.place(newest.start))
 
 
 def _proved(chain: Chain, segment: Segment, cursor: Cursor) -> Place | None:
@@ -164,8 +179,8 @@ def _copied_since(segment: Segment, cursor: Cursor) -> bool:
     if segment.lost or not segment.birth:
         return False
     return any(
-        sibling.identity.birth > max(segment.identity.birth, cursor.tail * 1_000_000)
-        and sibling.written * 1000 >= cursor.tail - 10
+        sibling.identity.birth > max(segment.identity.birth, cursor.tail)
+        and sibling.written * 1e9 >= cursor.tail - TICK
         for sibling in scan(segment.path)
         if not sibling.packed
     )
@@ -178,7 +193,7 @@ def _by_inode(chain: Chain, cursor: Cursor, siblings: list[Sibling]) -> Place | 
             i
             for i, sibling in enumerate(siblings)
             if file_number(sibling.identity) == cursor.file
-            and birth_ms(sibling.identity) == cursor.birth
+            and birth_ms(sibling.identity) <= cursor.birth
         ),
         None,
     )
@@ -188,7 +203,7 @@ def _by_inode(chain: Chain, cursor: Cursor, siblings: list[Sibling]) -> Place | 
     for path in find_inode(chain.path, cursor.file):
         try:
             identity = identify_path(path)
-            if identity in known or birth_ms(identity) != cursor.birth:
+            if identity in known or birth_ms(identity) > cursor.birth:
                 continue
             st = os.stat(path)
         except OSError:
@@ -211,7 +226,7 @@ def _in_sibling(chain: Chain, cursor: Cursor, siblings: list[Sibling], index: in
             segment.close()
         return None
     if not cursor.offset:  # copies that were made of it since come first: `Chain.copied`
-        segment.begun = min(segment.begun, cursor.tail * 1_000_000)
+        segment.begun = min(segment.begun, cursor.tail)
     chain.resume(segment, siblings[index + 1 :])
     return segment.place(cursor.offset)
 
@@ -249,10 +264,10 @@ def _copied_whole(
     """For a cursor at the start of a file that was copied and truncated since: the first copy."""
     yield None
     newest = chain.newest
-    if newest is None or newest.number != cursor.file or newest.birth != cursor.birth:
+    if newest is None or newest.number != cursor.file:
         return None
     for index, sibling in enumerate(siblings):
-        made = birth_ms(sibling.identity) if not sibling.packed else sibling.written * 1000
+        made = sibling.written * 1e9 if sibling.packed else sibling.identity.birth
         if made >= cursor.tail:
             segment = chain.open(sibling)
             if segment is not None:
@@ -284,7 +299,7 @@ def _not_found(chain: Chain, cursor: Cursor, siblings: list[Sibling]) -> Located
         if segment is not None:
             chain.resume(segment, siblings[index + 1 :])
             return Located(segment.place(0), Gap(None, "gone"))
-    same_file = newest.number == cursor.file and newest.birth == cursor.birth
+    same_file = newest.number == cursor.file and newest.birth <= cursor.birth
     if same_file or (cursor.birth and newest.birth > cursor.birth):
         reason = "truncated" if same_file else "gone"
         return Located(newest.place(newest.start), Gap(None, reason))

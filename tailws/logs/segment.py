@@ -37,7 +37,6 @@ from tailws.logs.identity import (
     file_number,
     find_inode,
     identify,
-    issue_time,
 )
 from tailws.text.lines import CUT_MARK, Codec, leading_nuls
 
@@ -103,7 +102,7 @@ class Place:
     def cursor(self) -> str:
         """What a client keeps of this place."""
         if self._cursor is None:
-            tail = zlib.crc32(self.anchor) if self.offset else issue_time()
+            tail = zlib.crc32(self.anchor) if self.offset else self.segment.begun
             segment = self.segment
             self._cursor = str(
                 Cursor(
@@ -190,6 +189,7 @@ class Segment:
         "codec",
         "fd",
         "final",
+        "generation",
         "head",
         "identity",
         "link",
@@ -214,6 +214,7 @@ class Segment:
         self.birth = birth_ms(identity)
         self.start = start  # bytes before belong to the segment before (a kept prefix, a copy)
         self.size = 0  # the largest that was seen
+        self.generation = 0  # how often the file was truncated before, while we looked
         self.begun = coarse_time()  # copies made before are of what it was before
         self.final: int | None = None  # where it ends, once nothing more can come
         self.link: Link | None = None  # what follows when it is final

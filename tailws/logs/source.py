@@ -94,7 +94,7 @@ class Source:
         self.reading = reading or Reading()
         self.from_start = from_start  # it appeared while we were running: nothing may be skipped
         self.end: Place | None = None  # up to here the live end has been read
-        self.users = 0  # subscribers; without one, nothing is open and nothing is read
+        self._subscribers: dict[Callable[[str], None], None] = {}
         self.lines = 0  # read at the live end, since the start
         self.bytes = 0
         self.loop = loop
@@ -134,16 +134,23 @@ class Source:
         """Whether hints come by themselves."""
         return self._hot or (self._watched is not None and self._watched.alive)
 
-    def attach(self) -> None:
-        """One subscriber more; the first one opens the file. It gets the state of this moment."""
-        self.users += 1
+    def attach(self, tell: Callable[[str], None]) -> None:
+        """One subscriber more; the first one opens the file. It gets the state of this moment.
+
+        `tell` is called with what happens to the file besides its lines.
+        """
+        self._subscribers[tell] = None
         self.look()
 
-    def detach(self) -> None:
+    def detach(self, tell: Callable[[str], None]) -> None:
         """One less; the last one closes all."""
-        self.users -= 1
-        if self.users == 0:
+        if self._subscribers.pop(tell, 1) is None and not self._subscribers:
             self.close()
+
+    @property
+    def users(self) -> int:
+        """Subscribers; without one, nothing is open and nothing is read."""
+        return len(self._subscribers)
 
     def close(self) -> None:
         """Release descriptors, watch and timers; readers that hold a segment keep theirs."""
@@ -186,6 +193,10 @@ class Source:
             self.chain.see()
         else:
             changed = self.chain.look()
+            for event in self.chain.news:
+                for tell in list(self._subscribers):
+                    tell(event)
+            self.chain.news.clear()
             if self.end is None:
                 # Whoever waits for a file that was not there gets all of it.
                 self.from_start = self.from_start or bool(self._waiting)

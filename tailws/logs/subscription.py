@@ -17,6 +17,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from tailws.logs.identity import before_birth
 from tailws.logs.locate import BadCursor, Located, at_cursor, from_start, last_lines
 from tailws.logs.segment import Block, Later, Place, Segment
 from tailws.logs.source import Gap, Item, Source, Step
@@ -47,7 +48,6 @@ class Begin:
 
     cursor: str | None = None
     start: bool = False  # of the live file
-    appears: bool = False  # of whatever file comes first
     lines: int = 0
 
 
@@ -73,7 +73,7 @@ class Subscription:
         self._frames: deque[bytes] = deque()  # what goes first: subscribed, gaps, events
         self._steps: Steps[Located] | None = None
         self._located = False
-        source.attach()
+        source.attach(self._event)
         self._locate()
 
     @property
@@ -90,7 +90,7 @@ class Subscription:
         self.source.unwait(self._wake)
         self._stand(None)
         self._frames.clear()
-        self.source.detach()
+        self.source.detach(self._event)
 
     # -- where to begin
 
@@ -98,10 +98,6 @@ class Subscription:
         chain, begin = self.source.chain, self._begin
         if not chain.segments:
             self._wait_for_file()
-            return
-        if begin.appears:
-            first = chain.segments[0]
-            self._begin_at(Located(first.place(first.start)))
             return
         if begin.cursor is not None:
             work = at_cursor(chain, begin.cursor)
@@ -114,7 +110,10 @@ class Subscription:
     def _wait_for_file(self) -> None:
         """There is no file: it will be read from its beginning when it appears."""
         if self._begin.cursor is None:
-            self._begin = Begin(appears=True)
+            cursor = str(before_birth())
+            self._begin = Begin(cursor=cursor)
+            self._push(SubscribedHead(source=self.name, cursor=cursor))
+            self._tell(self)
         self.source.wait(self._wake)
 
     def _begin_at(self, located: Located) -> None:
@@ -223,6 +222,11 @@ class Subscription:
             if item.event is not None:
                 self._push(EventHead(source=self.name, event=item.event))
         return None
+
+    def _event(self, event: str) -> None:
+        """Something happened to the file that no line shows."""
+        self._push(EventHead(source=self.name, event=event))
+        self._tell(self)
 
     def _push_gap(self, gap: Gap) -> None:
         self._push(GapHead(source=self.name, bytes=gap.bytes, reason=gap.reason))

@@ -441,7 +441,10 @@ class Client:
             self._work = set()
         if len(self._work) >= limits.search.at_once:
             raise BadCommand("too-many", "Too many requests are under way; wait for an answer.")
-        source.attach()
+
+        def ignore(_event: str) -> None: ...
+
+        source.attach(ignore)
 
         def done(found: Page) -> None:
             finish()
@@ -479,7 +482,7 @@ class Client:
             finished = True
             if self._work is not None:
                 self._work.discard(steps)
-            source.detach()
+            source.detach(ignore)
 
         work = page(
             source,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from pathlib import Path
 
 from tailws.logs.chain import Chain, Retirement
@@ -13,6 +14,10 @@ from tailws.logs.subscription import Begin, Subscription, View
 from tailws.runtime.loop import Loop
 from tailws.runtime.watch import Watch
 from tailws.text.lines import Codec
+
+
+#: The kernel stamps files by its clock tick; what happens within one has no order.
+TICK = 0.005
 
 
 class Clock:
@@ -51,6 +56,7 @@ class LogFile:
         return fd
 
     def copytruncate(self, keep: int = 9) -> None:
+        time.sleep(TICK)
         shift(self.path, keep)
         Path(f"{self.path}.1").write_bytes(self.path.read_bytes())
         os.truncate(self.path, 0)
@@ -78,6 +84,7 @@ class Daemon:
         self._start()
 
     def _start(self) -> None:
+        time.sleep(TICK)
         self.loop = Loop(self.clock)
         self.watch = Watch(self.loop, enabled=False)
         chain = Chain(

@@ -43,6 +43,7 @@ class World:
         self.daemon = Daemon(self.log.path, window)
         self.number = 0
         self.half = b""
+        self.destroyed = self.copied = False
         self.document: list[list[bytes]] = [[]]  # lines by file, oldest first
         self.late: list[tuple[int, list[bytes]]] = []
         self.log.write(b"")
@@ -100,13 +101,20 @@ class World:
 
     def _copytruncate(self) -> None:
         self._finish_half()
+        self._tell()
+        self.copied = True
         self.log.copytruncate()
         self.document.append([])
 
     def _truncate(self) -> None:
         self._finish_half()
+        self._resume()
+        if self.copied:  # a copy and a truncation in one look are not told apart
+            self.destroyed = True
+            self._tell()
         self.daemon.look()  # what came and went between two looks nobody can know of
         os.truncate(self.log.path, 0)
+        self.destroyed = True
         self.document.append([])
 
     def _look(self) -> None:
@@ -118,7 +126,18 @@ class World:
     def _read_one(self) -> None:
         self.readers[1].read(1)
 
+    def _tell(self) -> None:
+        """A file that has nothing of what it was cannot tell a new daemon that there was more: the
+        one that saw it has to."""
+        if self.destroyed:
+            self.destroyed = self.copied = False
+            for _ in range(3):
+                self.daemon.look()
+                for reader in self.readers:
+                    reader.read()
+
     def _drop(self) -> None:
+        self._tell()
         self.readers[0].disconnect()
 
     def _resume(self) -> None:
@@ -127,6 +146,7 @@ class World:
             self.daemon.turn()
 
     def _restart(self) -> None:
+        self._tell()
         self.daemon.restart()
         for reader in self.readers:
             reader.connect(self.daemon)
