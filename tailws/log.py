@@ -191,8 +191,8 @@ def printable(text: str) -> str:
 
 def iso_time(seconds: float) -> str:
     """Return a time since the epoch as `2026-11-22T10:53:38.120Z`."""
-    whole = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
-    return f"{whole}.{int(seconds % 1 * 1000):03d}Z"
+    whole, milliseconds = divmod(round(seconds * 1000), 1000)
+    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(whole))}.{milliseconds:03d}Z"
 
 
 class StandardError(logging.Handler):

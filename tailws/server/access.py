@@ -78,7 +78,7 @@ class _Key:
 
     @classmethod
     def of(cls, token: Token) -> _Key:
-        secret = token.secret.encode()
+        secret = token.secret.encode("utf-8", "surrogateescape")
         key = hmac.digest(secret, b"tailws session key", "sha256")
         name = hmac.digest(secret, b"tailws session id", "sha256")[:6]
         return cls(
@@ -221,7 +221,8 @@ class Access:
             return ANYONE
         scheme, _, credentials = request.header("authorization").partition(" ")
         if scheme.lower() == "bearer":
-            return self._by_secret(request.peer, credentials.strip()).principal
+            # h11 gives a header's bytes as they came; `header` has decoded them one by one.
+            return self._by_secret(request.peer, credentials.strip().encode("latin-1")).principal
         found = self._by_cookie(request)
         if found is None:
             raise _unauthorized("Sign in with the token that the daemon printed at its start.")
@@ -233,7 +234,7 @@ class Access:
         """Trade a token for a cookie: return who it is and the Set-Cookie value."""
         if self._keys is None:
             return ANYONE, ""
-        key = self._by_secret(peer, secret)
+        key = self._by_secret(peer, secret.encode("utf-8", "surrogatepass"))
         return key.principal, self._set_cookie(peer, key)
 
     def sign_out(self, peer: Peer) -> str:
@@ -250,9 +251,9 @@ class Access:
             return ""
         return self._set_cookie(request.peer, found[0])
 
-    def _by_secret(self, peer: Peer, secret: str) -> _Key:
+    def _by_secret(self, peer: Peer, secret: bytes) -> _Key:
         self._tries.check(peer.address)
-        given = hashlib.sha256(secret.encode("utf-8", "surrogateescape")).digest()
+        given = hashlib.sha256(secret).digest()
         match = None
         for key in self._keys or ():  # all of them, so that time tells nothing
             if hmac.compare_digest(key.digest, given):

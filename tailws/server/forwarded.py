@@ -63,8 +63,10 @@ def _unquoted(value: str) -> str:
 
 def _address(text: str) -> str:
     """Return the IP address of `192.0.2.1:80`, `[2001:db8::1]:80` and the like, or ""."""
-    bare = bare_host(text)
-    return bare if is_ip(bare) else ""
+    try:
+        return str(ipaddress.ip_address(bare_host(text)))
+    except ValueError:
+        return ""
 
 
 def bare_host(host: str) -> str:

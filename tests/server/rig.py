@@ -194,7 +194,8 @@ class Rig:
             client.close()
         if self.thread.is_alive():
             self.call(lambda: (self.server.close(), self.listener.close()))
-            self.call(lambda: None)
+            # What was handed over sees its client go.
+            wait_for(lambda: not self.server.connections, "all connections to be gone")
             self.loop.call_from_thread(self.loop.stop)
             self.thread.join(DEADLINE)
         else:
