@@ -15,7 +15,6 @@ from tailws.runtime.loop import Loop
 from tailws.runtime.watch import Watch
 from tailws.text.lines import Codec
 
-
 #: The kernel stamps files by its clock tick; what happens within one has no order.
 TICK = 0.005
 

@@ -131,6 +131,8 @@ class World:
         one that saw it has to."""
         if self.destroyed:
             self.destroyed = self.copied = False
+            while self.late:  # the file before has to be final, or nobody comes that far
+                self._close_late()
             for _ in range(3):
                 self.daemon.look()
                 for reader in self.readers:
