@@ -70,7 +70,7 @@ class Client:
         self.barrier()
         live = [name for name, state in self.states.items() if state == "live"]
         due = {name for name in live for wanted in self.subscriptions if _covers(wanted, name)}
-        self.until(lambda: due <= self._joint.keys(), f"`subscribed` for {due}")
+        self.until(lambda: due <= self._joint.keys() or self.faults, f"`subscribed` for {due}")
 
     def _resumed(self, wanted: dict[str, Any]) -> dict[str, Any]:
         source = wanted["source"]

@@ -15,7 +15,7 @@ from .rig import Meanwhile, Rig
 LOGROTATE = shutil.which("logrotate", path="/usr/sbin:/usr/bin:/sbin:/bin")
 
 
-def logrotate(rig: Rig, settings: str) -> None:
+def logrotate(rig: Rig, settings: str, *, check: bool = True) -> None:
     """Rotate once, now."""
     assert LOGROTATE, "these scenarios need logrotate: apt install logrotate"
     config = rig.home / "logrotate.conf"
@@ -24,7 +24,7 @@ def logrotate(rig: Rig, settings: str) -> None:
     config.chmod(0o644)
     subprocess.run(
         [LOGROTATE, "--force", "--state", rig.home / "logrotate.state", config],
-        check=True,
+        check=check,
         capture_output=True,
     )
 
@@ -107,14 +107,14 @@ def test_logrotate_copies_and_truncates(rig: Rig, meanwhile: Meanwhile, case: st
     rig.up()
     for _ in range(2):
         log.lines(20)
-        rig.expect(log, source=source)
+        rig.expect(log, source=source, unsure=True)
         with meanwhile():
             log.lines(5)
             logrotate(rig, settings)
             log.lines(2)
     log.lines(1)
-    rig.expect_sources({source: log})
-    rig.expect_notice("truncated", source=source)
+    rig.expect_sources({source: log}, unsure=True)
+    rig.expect_notice("truncated", "rotated", source=source)
 
 
 def test_logrotate_copies(rig: Rig) -> None:
@@ -151,7 +151,7 @@ def test_logrotate_skips_a_rotation(rig: Rig) -> None:
     new = rig.file().lines(2)
     log.close()
     rig.expect(log, new)
-    logrotate(rig, settings)
+    logrotate(rig, settings, check=False)  # it complains: the name is taken
     new.lines(2)
     rig.expect(log, new)
     assert len(list(Path(rig.logs).iterdir())) == 2
