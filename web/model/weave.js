@@ -29,9 +29,12 @@ export class Weave {
     this.back = new Map();
     /** The same below the window. @type {Map<string, Block[]>} */
     this.ahead = new Map();
+    /** The latest time of a live line. */
+    this.newest = -Infinity;
   }
 
   clear() {
+    this.newest = -Infinity;
     this.back.clear();
     this.ahead.clear();
   }
@@ -55,45 +58,54 @@ export class Weave {
     const times = timesOf(block, this.host.timeOf);
     const { blocks } = this;
     const floor = this.host.following() ? blocks.first : Math.min(blocks.end, this.host.floor());
-    const newest = this.#timeAt(blocks.end - 1);
-    const limit = this.host.following() ? newest - SETTLE : -Infinity;
-    // Lines with the same place go in together; from the last to the first, so that no place moves.
-    let to = block.count;
-    while (to > 0) {
-      const place = this.#place(times[to - 1], floor, limit);
-      let from = to - 1;
-      while (from > 0 && this.#place(times[from - 1], floor, limit) === place) from--;
+    const limit = this.host.following() ? this.newest - SETTLE : -Infinity;
+    // Lines with the same place go in together, and each behind those of its log that are there.
+    for (let from = 0, to = 0; from < block.count; from = to) {
+      const place = this.#place(block.source, times[from], floor, limit);
+      for (to = from + 1; to < block.count; to++) {
+        if (this.#place(block.source, times[to], floor, limit) !== place) break;
+      }
       const part = from === 0 && to === block.count ? block : slice(block, from, to);
-      const before = this.#timeAt(place - 1);
+      const before = place === blocks.end ? this.newest : this.#orderAt(place - 1);
       for (let i = 0; i < part.count; i++) {
         const late = before - times[from + i];
         if (late > 0) (part.late ??= new Map()).set(i, late);
       }
       blocks.insert(place, part);
-      to = from;
     }
+    this.newest = Math.max(this.newest, times[times.length - 1]);
   }
 
   /**
-   * The ordinal before which a line of time `t` belongs.
-   * @param {number} t @param {number} floor @param {number} limit
+   * The ordinal before which a line of time `t` belongs; never before a line of its own log, whose
+   * order is the file's whatever its clock says.
+   * @param {string} source @param {number} t @param {number} floor @param {number} limit
    */
-  #place(t, floor, limit) {
-    let ord = this.blocks.end;
-    while (ord > floor) {
-      const row = this.#timeAt(ord - 1);
-      if (!(row > t) || row < limit) break;
-      ord--;
+  #place(source, t, floor, limit) {
+    let place = this.blocks.end;
+    if (t < limit) return place;
+    for (let ord = place; ord > floor; ord--) {
+      const above = this.blocks.at(ord - 1);
+      if (!above || above.block.source === source) break;
+      // What came too late stands where it came: it says nothing about the order around it.
+      if (above.block.rule || above.block.late?.has(above.i)) continue;
+      if (!(timesOf(above.block, this.host.timeOf)[above.i] > t)) break;
+      place = ord - 1;
     }
-    return ord;
+    return place;
   }
 
-  /** @param {number} ord @returns {number} -Infinity where there is no row */
-  #timeAt(ord) {
+  /**
+   * The time that a row may not be before: that of the nearest one, upwards from `ord`, that did not
+   * come too late itself. -Infinity where there is none.
+   * @param {number} ord @returns {number}
+   */
+  #orderAt(ord) {
     for (let at = ord; ; at--) {
       const ref = this.blocks.at(at);
       if (!ref) return -Infinity;
-      if (!ref.block.rule) return timesOf(ref.block, this.host.timeOf)[ref.i];
+      if (ref.block.rule || ref.block.late?.has(ref.i)) continue;
+      return timesOf(ref.block, this.host.timeOf)[ref.i];
     }
   }
 
