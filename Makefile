@@ -1,0 +1,53 @@
+# tailws: `make run` shows this machine's logs, `make test` proves that all of it works.
+# Every target sets up what it needs; `make help` lists them.
+
+PYTHON ?= python3
+VENV   ?= .venv
+BIN     = $(VENV)/bin
+# Debian packages that the whole test suite needs; installed only by root.
+PACKAGES = chromium fonts-dejavu-core libsystemd-dev pkg-config gcc logrotate nginx-light caddy haproxy
+
+.PHONY: help run test check unit page packages autobahn fuzz soak bench bench-full screenshots wheel clean
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 20
+
+run: $(VENV)/run ## follow this machine's logs and print the address to open
+	@mkdir -p .run
+	@exec $(BIN)/python -m tailws --config config/demo.yaml
+
+test: packages $(VENV)/dev check unit ## all gates and all tests
+	@echo "all tests passed"
+
+check: $(VENV)/dev ## the fast gates: style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	@.ci/node-tools
+	$(VENV)/node/node_modules/.bin/tsc -p web/tsconfig.json --typeRoots $(VENV)/node/node_modules/@types
+
+unit: $(VENV)/dev
+	node --test tests/web/model/*.test.js
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+packages:
+	@.ci/packages $(PACKAGES)
+
+$(VENV)/run: pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing what tailws needs into $(VENV) ..."
+	@$(BIN)/pip install --quiet --disable-pip-version-check -e .
+	@touch $@
+
+$(VENV)/dev: pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing what the tests need into $(VENV) ..."
+	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@! pkg-config --exists libsystemd || $(BIN)/pip install --quiet --disable-pip-version-check systemd-python
+	@touch $@ $(VENV)/run
+
+wheel: $(VENV)/dev ## build a wheel into dist/
+	$(BIN)/python -m hatchling build -t wheel
+
+clean: ## remove what the targets made
+	rm -rf $(VENV) .run dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
