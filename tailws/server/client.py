@@ -46,12 +46,15 @@ from tailws.runtime.stream import Stream
 from tailws.server.access import Principal
 from tailws.text.match import Filter
 from tailws.ws import (
+    Binary,
     CloseCode,
     Closed,
     DeflateParameters,
     Failed,
     Limits,
     Opcode,
+    Ping,
+    Pong,
     ServerConnection,
     State,
     Text,
@@ -179,9 +182,11 @@ class Client:
             match event:
                 case Text():
                     self._on_text(event.data)
+                case Binary():
+                    self.close(CloseCode.UNSUPPORTED_DATA, "commands are text")
                 case Failed():
                     log.info("%s: closed with %d: %s", self.peer, event.code, event.reason)
-                case Closed() | _:
+                case Ping() | Pong() | Closed():
                     pass
         if self._ws.state is State.CLOSED:
             self._leave()
@@ -305,9 +310,11 @@ class Client:
 
     # -- commands
 
-    def _on_text(self, text: str | bytes) -> None:
+    def _on_text(self, text: str) -> None:
         if self._ws.state is not State.OPEN or not self._may_command():
             return
+        if self._text and not text.startswith("{"):
+            return  # Enter in a terminal, to mark a place, as people do under tail -f
         try:
             command = messages.parse(text)
         except BadCommand as error:

@@ -44,7 +44,6 @@ install() {
     python2=$(find_python2) || { say "needs a CPython 2.7 (PYTHON2=...), there is none"; exit 77; }
     say "installing the testsuite into $venv (a minute, once)"
     rm -rf "$venv" "$venv.boot"
-    mkdir -p "$cache"
     {
         # The last virtualenv that makes environments for 2.7.
         "$python" -m venv "$venv.boot" &&
@@ -57,7 +56,11 @@ install() {
     touch "$venv/complete"
 }
 
-[ -e "$venv/complete" ] || install
+mkdir -p "$cache"
+(   # one at a time, where tests run beside each other
+    flock 9
+    [ -e "$venv/complete" ] || install
+) 9>"$cache/lock"
 [ "$set_of_cases" != install ] || exit 0
 
 out=${OUT:-$(mktemp -d /tmp/autobahn.XXXXXX)}

@@ -1,7 +1,8 @@
-"""An echo server for the tests that need real sockets."""
+"""An echo server, and a daemon on a quiet log, for the tests that need real sockets."""
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -44,3 +45,36 @@ def echo_address(echo_url: str) -> tuple[str, int]:
     assert address.hostname
     assert address.port
     return address.hostname, address.port
+
+
+@pytest.fixture(scope="module")
+def daemon_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """`ws://…/ws` of a daemon that follows a log in which nothing happens, as `quiet`. It must
+    still run when the tests are over, end as it should, and have logged no traceback."""
+    directory = tmp_path_factory.mktemp("daemon")
+    (directory / "quiet.log").touch()
+    config = directory / "tailws.yaml"
+    config.write_text(
+        "listen: 127.0.0.1:0\n"
+        "access: {tokens: none}\n"
+        f"sources: [{{name: quiet, path: {directory}/quiet.log}}]\n"
+    )
+    command = [sys.executable, "-m", "tailws", "--config", str(config)]
+    log = directory / "daemon.log"
+    with (
+        log.open("w") as stderr,
+        subprocess.Popen(
+            command, cwd=ROOT, stdout=subprocess.PIPE, stderr=stderr, text=True
+        ) as daemon,
+    ):
+        assert daemon.stdout is not None
+        try:
+            said = (re.search(r"http(://\S+/)", line) for line in daemon.stdout)
+            address = next(match for match in said if match)
+            yield f"ws{address[1]}ws"
+            status = daemon.poll()
+        finally:
+            daemon.terminate()
+            daemon.wait(30)
+    assert (status, daemon.returncode) == (None, 0)
+    assert "Traceback" not in log.read_text()
