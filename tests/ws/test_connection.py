@@ -22,6 +22,7 @@ from wsproto.extensions import PerMessageDeflate
 
 from tailws.ws import (
     Binary,
+    CloseCode,
     Closed,
     DeflateParameters,
     Event,
@@ -574,7 +575,8 @@ def pongs(data: bytes) -> list[Frame]:
 
 
 def test_close_codes_are_those_of_other_libraries() -> None:
-    """Every code of 16 bits: accepted by `websockets` if by us."""
+    """Every code of 16 bits: accepted by `websockets` if by us; and it knows the same names."""
+    assert {int(code) for code in CloseCode} == {int(code) for code in TheirCloseCode}
     for code in range(0x10000):
         ours = isinstance(hear(close_frame(code))[0], Closed)
         known = code in {c.value for c in TheirCloseCode} - {1005, 1006, 1015}
