@@ -3,6 +3,7 @@
 | exit code | meaning |
 |---|---|
 | 0 | ended by SIGTERM or Ctrl-C; `check` found nothing wrong |
+| 1 | `reload`: the config was refused, or there was no answer; `service`: it could not be done |
 | 2 | the command line is wrong |
 | 69 | it cannot listen: the address is in use, or not permitted (EX_UNAVAILABLE) |
 | 70 | a bug in tailws (EX_SOFTWARE) |
@@ -34,7 +35,8 @@ SYSTEM_CONFIG = Path("/etc/tailws/tailws.yaml")
 _USAGE = """\
 tailws [--listen HOST:PORT] PATH|GLOB ...
        tailws [--listen HOST:PORT] [--config FILE]
-       tailws check FILE"""
+       tailws check FILE
+       tailws service install|uninstall"""
 
 _DESCRIPTION = """\
 Watch log files live in a browser. tailws follows the files and prints one address
@@ -47,7 +49,7 @@ for any number of directories.
 
 Without arguments {SYSTEM_CONFIG} is used.
 'tailws check' says what is wrong with a config, which files each pattern matches now,
-and which of them cannot be read.
+and which of them cannot be read. 'tailws service' makes a systemd service of it.
 
 examples:
   tailws /var/log/syslog
@@ -56,6 +58,7 @@ examples:
   tailws --listen unix:/run/tailws.sock app.log
   tailws --config /etc/tailws/tailws.yaml
   tailws check /etc/tailws/tailws.yaml
+  sudo tailws service install
 
 Ctrl-C ends it. Exit codes: 0 ended as it should, 2 wrong usage, 69 cannot listen,
 78 wrong config.
@@ -66,9 +69,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line; return its exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
-        if arguments[:1] == ["check"]:
-            return _check(arguments[1:])
-        return _serve(arguments)
+        command = _COMMANDS.get(arguments[0]) if arguments else None
+        return command(arguments[1:]) if command is not None else _serve(arguments)
     except KeyboardInterrupt:
         return 0
     except BrokenPipeError:
@@ -127,7 +129,7 @@ def _serve(arguments: list[str]) -> int:
     for warning in warnings:
         logging.getLogger(__name__).warning("%s", warning)
     try:
-        daemon.run(config, reload=loader if options.config else None, announce=_announce)
+        daemon.run(config, loader=loader if options.config else None, announce=_announce)
     except ListenError as error:
         return _fail(str(error), EX_UNAVAILABLE)
     except TokenError as error:
@@ -188,6 +190,57 @@ def _check(arguments: list[str]) -> int:
     for line in report(config, options.file, warnings):
         print(line)
     return 0
+
+
+def _reload(arguments: list[str]) -> int:
+    argparse.ArgumentParser(
+        prog="tailws reload",
+        description="Have the service's daemon reload its config, wait for its answer, and fail "
+        "with all errors when it refuses. This is for ExecReload= in the unit; people write: "
+        "systemctl reload tailws",
+    ).parse_args(arguments)
+    from tailws import log, reload
+
+    try:
+        outcome = reload.ask()
+    except reload.ReloadError as error:
+        return _fail(f"not reloaded: {error}", 1)
+    if not log.under_systemd():  # in the journal the daemon has said it
+        for problem in outcome.problems:
+            print(problem, file=sys.stderr)
+    return 0 if outcome.accepted else _fail("the config was refused; the old one goes on", 1)
+
+
+def _service(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog="tailws service",
+        description="Put tailws in place as a systemd service, or take it away. Both say what "
+        "they do and can be repeated; what you have changed is kept.",
+    )
+    parser.add_argument("action", choices=["install", "uninstall"])
+    parser.add_argument(
+        "--purge", action="store_true", help="with uninstall: the config and the token as well"
+    )
+    options = parser.parse_args(arguments)
+    from tailws import service
+
+    if options.purge and options.action != "uninstall":
+        parser.error("--purge goes with uninstall")
+    try:
+        if options.action == "install":
+            service.install()
+        else:
+            service.uninstall(purge=options.purge)
+    except service.ServiceError as error:
+        return _fail(str(error), 1)
+    return 0
+
+
+_COMMANDS: dict[str, Callable[[list[str]], int]] = {
+    "check": _check,
+    "reload": _reload,
+    "service": _service,
+}
 
 
 def _refuse(error: ConfigError, code: int) -> int:

@@ -16,9 +16,6 @@ import signal
 import socket
 import time
 from collections.abc import Callable
-from urllib.parse import urlencode
-
-import prometheus_client
 
 import tailws
 from tailws import config, messages
@@ -27,6 +24,7 @@ from tailws.logs.catalog import Catalog
 from tailws.logs.history import Shelf
 from tailws.logs.source import Source
 from tailws.messages import HelloHead, Opening, from_query
+from tailws.reload import answer
 from tailws.runtime import systemd
 from tailws.runtime.loop import Loop, Timer
 from tailws.runtime.stream import Stream
@@ -36,17 +34,22 @@ from tailws.server.access_log import AccessLog, to_log
 from tailws.server.client import FEATURES, Client, Shared
 from tailws.server.exchange import AccessRecord, Router
 from tailws.server.http import HttpLimits, HttpServer
-from tailws.server.listener import Listener, SocketOptions, open_sockets
-from tailws.server.site import Site, find_page, read_page
+from tailws.server.listener import Listener, ListenError, SocketOptions, open_sockets, own_names
+from tailws.server.metrics import Metrics
+from tailws.server.site import SECURITY_HEADERS, Site, find_page, read_page
 from tailws.server.tokens import load_tokens, page_address, random_token
 from tailws.server.upgrade import Query, WebSocketRoute
 from tailws.ws import Accepted, CloseCode, DeflatePolicy
 
 log = logging.getLogger(__name__)
 
-Reload = Callable[[list[Problem]], Config]
+Loader = Callable[[list[Problem]], Config]
 #: Seconds between two rounds over the clients: who is due for a ping, who has not answered one.
 ROUND = 1.0
+#: Seconds between two looks at what systemd shows as our status.
+STATUS = 5.0
+#: The key of the listeners that systemd has passed, among the addresses of the config.
+INHERITED = "systemd"
 #: Descriptors that are not for log files: sockets, the selector, inotify, the log.
 OTHER_FILES = 24
 
@@ -54,11 +57,14 @@ OTHER_FILES = 24
 def run(
     cfg: Config,
     *,
-    reload: Reload | None = None,
+    loader: Loader | None = None,
     announce: Callable[[str], None] = lambda _: None,
 ) -> None:
-    """Serve until SIGTERM or SIGINT. Raises ListenError, TokenError."""
-    daemon = Daemon(cfg, reload)
+    """Serve until SIGTERM or SIGINT; `loader` loads the config anew at SIGHUP.
+
+    Raises ListenError, TokenError.
+    """
+    daemon = Daemon(cfg, loader)
     try:
         daemon.start()
         announce(daemon.address)
@@ -70,9 +76,9 @@ def run(
 class Daemon:
     """Owns the loop and all that runs on it."""
 
-    def __init__(self, cfg: Config, reload: Reload | None = None) -> None:
+    def __init__(self, cfg: Config, loader: Loader | None = None) -> None:
         self.config = cfg
-        self._reload = reload
+        self._loader = loader
         self.loop = Loop()
         files = _raise_open_files()
         limits = cfg.limits
@@ -101,37 +107,24 @@ class Daemon:
                 host=socket.gethostname(),
                 zone=_zone(),
                 title=cfg.page.title,
-                views=[
-                    messages.View(name=name, address=address)
-                    for name, address in cfg.page.views.items()
-                ],
+                views=_views(cfg),
             ),
             time.time,
         )
-        self.registry = prometheus_client.CollectorRegistry()
         self._stopping = False
-        self.router = Router(_base(cfg))
         self.http = HttpServer(
             self.loop,
-            self.router,
+            Router(),
             self._access,
             limits=_http_limits(limits),
+            headers=SECURITY_HEADERS,
             access_log=self._log_access,
         )
-        site = Site(
-            read_page(find_page()),
-            lambda: self.http.access,
-            ready=lambda: not self._stopping,
-            registry=self.registry if cfg.access.metrics != "off" else None,
-            health=cfg.access.health,
-            metrics=cfg.access.metrics,
-        )
-        site.add_routes(self.router)
-        socket_route = WebSocketRoute(
-            lambda: self.http.access, self._start_client, deflate=DeflatePolicy()
-        )
-        self.router.add("/ws", socket_route.route)
-        self._listeners: list[Listener] = []
+        self.metrics = Metrics(self.loop, self.catalog, self._watch, self.http, self.clients)
+        self._page = read_page(find_page())
+        self._route(cfg)
+        self._listeners: dict[str, list[Listener]] = {}
+        self._shown = (0.0, 0)  # when the status was shown, and the lines read until then
         self._rounds: Timer | None = None
         self._watchdog: Timer | None = None
 
@@ -144,13 +137,17 @@ class Daemon:
         token = ""
         if cfg.access.tokens != "none" and not cfg.access.tokens:
             token = self._random_token
-        return page_address(
-            [listener.address for listener in self._listeners], cfg.access.base_path, token
-        )
+        return page_address(self._addresses, cfg.access.base_path, token)
+
+    @property
+    def _addresses(self) -> list[str]:
+        return [each.address for several in self._listeners.values() for each in several]
 
     def start(self) -> None:
         """Open the sockets, find the sources, say that we are ready. Raises ListenError."""
-        self._listen()
+        for sock in systemd.inherited_sockets():
+            self._add_listener(INHERITED, sock, unlink=False)
+        self._listen(self.config)
         self.catalog.apply(self.config.sources, self._limits)
         self.loop.on_signal(signal.SIGTERM, self.stop)
         self.loop.on_signal(signal.SIGINT, self.stop)
@@ -159,36 +156,70 @@ class Daemon:
         # F_SETLEASE sends SIGIO to its holder when a writer comes; the answer is the only news.
         signal.signal(signal.SIGIO, signal.SIG_IGN)
         self._rounds = self.loop.call_later(ROUND, self._round)
-        interval = systemd.watchdog_interval()
-        if interval:
-            self._feed_watchdog(interval / 2)
-        where = ", ".join(listener.address for listener in self._listeners)
         log.info(
-            "tailws %s listens on %s, %d sources", tailws.__version__, where, len(self.catalog)
+            "tailws %s listens on %s, %d sources",
+            tailws.__version__,
+            ", ".join(self._addresses),
+            len(self.catalog),
         )
         if not len(self.catalog):
             log.warning("nothing to follow yet: no path of the config matches a file")
-        systemd.notify("READY=1", self._status())
+        systemd.notify("READY=1")
+        self._show_status()
+        interval = systemd.watchdog_interval()
+        if interval:
+            self._feed_watchdog(interval / 2)
 
-    def _listen(self) -> None:
-        clients = self.config.limits.clients
-        options = SocketOptions(clients.send_buffer, clients.notsent_lowat)
-        inherited = systemd.inherited_sockets()
-        if inherited:
-            for sock in inherited:
-                self._add_listener(sock, options, unlink=False)
+    def _route(self, cfg: Config) -> None:
+        """Lay out the table of what can be asked for."""
+        router = Router(_base(cfg))
+        site = Site(
+            self._page,
+            lambda: self.http.access,
+            ready=lambda: not self._stopping,
+            registry=self.metrics.registry if cfg.access.metrics != "off" else None,
+            health=cfg.access.health,
+            metrics=cfg.access.metrics,
+        )
+        site.add_routes(router)
+        socket_route = WebSocketRoute(
+            lambda: self.http.access, self._start_client, deflate=DeflatePolicy()
+        )
+        router.add("/ws", socket_route.route)
+        self.http.router = router
+
+    def _listen(self, cfg: Config) -> None:
+        """Open the addresses that are new, then close those that are no more.
+
+        Raises ListenError, and then nothing has changed. Whoever is connected stays so.
+        """
+        if INHERITED in self._listeners:
             return
-        for listen in self.config.listen:
-            for sock in open_sockets(listen):
-                self._add_listener(sock, options, unlink=True)
+        opened: list[tuple[str, socket.socket]] = []
+        try:
+            for listen in cfg.listen:
+                if listen.address not in self._listeners:
+                    opened += [(listen.address, sock) for sock in open_sockets(listen)]
+        except ListenError:
+            for _, sock in opened:
+                sock.close()
+            raise
+        for address in self._listeners.keys() - {listen.address for listen in cfg.listen}:
+            for listener in self._listeners.pop(address):
+                listener.close()
+        for address, sock in opened:
+            self._add_listener(address, sock, unlink=True)
 
-    def _add_listener(self, sock: socket.socket, options: SocketOptions, *, unlink: bool) -> None:
+    def _add_listener(self, address: str, sock: socket.socket, *, unlink: bool) -> None:
         unix = sock.family == socket.AF_UNIX
 
-        def accepted(accepted_sock: socket.socket, address: str) -> None:
-            self.http.accept(accepted_sock, address, unix=unix)
+        def accepted(accepted_sock: socket.socket, peer: str) -> None:
+            self.http.accept(accepted_sock, peer, unix=unix)
 
-        self._listeners.append(Listener(self.loop, sock, accepted, options, unlink=unlink))
+        listener = Listener(
+            self.loop, sock, accepted, _socket_options(self.config.limits), unlink=unlink
+        )
+        self._listeners.setdefault(address, []).append(listener)
 
     # -- clients
 
@@ -197,7 +228,7 @@ class Daemon:
     ) -> None:
         opening, problem = Opening(), None
         try:
-            opening = from_query(urlencode(query))
+            opening = from_query(query)
         except messages.BadCommand as error:
             problem = error
         client = Client(
@@ -217,6 +248,7 @@ class Daemon:
             client.appeared(source)
 
     def _vanished(self, source: Source) -> None:
+        self.metrics.forget(source)
         for client in list(self.clients):
             client.vanished(source.name)
 
@@ -230,57 +262,86 @@ class Daemon:
                     client.lost()
             elif now - client.seen_at > clients.ping_after:
                 client.ping()
+        if now - self._shown[0] >= STATUS:
+            self._show_status()
         self._rounds = self.loop.call_later(ROUND, self._round)
 
     # -- systemd
 
     def _feed_watchdog(self, every: float) -> None:
-        systemd.notify("WATCHDOG=1", self._status())
+        systemd.notify("WATCHDOG=1")
         self._watchdog = self.loop.call_later(every, lambda: self._feed_watchdog(every))
 
-    def _status(self) -> str:
-        return f"STATUS={len(self.catalog)} sources, {len(self.clients)} clients"
+    def _show_status(self) -> None:
+        """What `systemctl status` shows, with the lines read in each second since the last look."""
+        now, lines = self.loop.clock(), self.metrics.lines
+        before, lines_before = self._shown
+        rate = (lines - lines_before) / max(now - before, 1.0)
+        self._shown = (now, lines)
+        systemd.notify(
+            systemd.status(
+                f"{len(self.catalog)} sources, {len(self.clients)} clients, "
+                f"{rate:.0f} lines a second"
+            )
+        )
 
     # -- reload
 
     def reload(self) -> None:
         """Load the config anew; a wrong one is refused whole, and the old one goes on."""
-        if self._reload is None or self._stopping:
+        if self._loader is None or self._stopping:
             return
         systemd.reloading()
-        warnings: list[Problem] = []
+        problems: list[Problem] = []
         try:
-            cfg = self._reload(warnings)
+            cfg = self._loader(problems)
             access = self._make_access(cfg)
-        except (ConfigError, ValueError) as error:
-            problems = error.problems if isinstance(error, ConfigError) else [error]
-            for problem in problems:
+            self._listen(cfg)
+        except (ConfigError, ValueError, ListenError) as error:
+            refused = error.problems if isinstance(error, ConfigError) else [error]
+            for problem in refused:
                 log.error("%s", problem)
             log.error("the config was not reloaded; the old one goes on")
-            systemd.notify("READY=1", "STATUS=the config was refused; the old one goes on")
+            systemd.notify("READY=1")
+            answer(False, refused)
             return
-        for warning in warnings:
+        for warning in problems:
             log.warning("%s", warning)
         self._apply(cfg, access)
         log.info("the config was reloaded, %d sources", len(self.catalog))
-        systemd.notify("READY=1", self._status())
+        systemd.notify("READY=1")
+        self._show_status()
+        answer(True, problems)
 
     def _apply(self, cfg: Config, access: Access) -> None:
+        """Change what is different; nobody else notices."""
         from tailws.log import set_level
 
-        self.config = cfg
+        before, self.config = self.config, cfg
         set_level(cfg.log.level)
         self.http.access = access
         self.http.limits = _http_limits(cfg.limits)
-        clients = cfg.limits.clients
-        for listener in self._listeners:
-            listener.set_options(SocketOptions(clients.send_buffer, clients.notsent_lowat))
-        self._shared.clients = clients
-        self._shared.lines = cfg.limits.lines
-        self._shared.search = cfg.limits.search
-        if self._access_log is not None:
-            self._access_log.close()
-        self._access_log = self._make_access_log(cfg)
+        for listeners in self._listeners.values():
+            for listener in listeners:
+                listener.set_options(_socket_options(cfg.limits))
+        shared = self._shared
+        shared.clients = cfg.limits.clients
+        shared.lines = cfg.limits.lines
+        shared.search = cfg.limits.search
+        shared.hello.title = cfg.page.title
+        shared.hello.views = _views(cfg)
+        if cfg.access != before.access:
+            self._route(cfg)
+        if cfg.log.access != before.log.access:
+            if self._access_log is not None:
+                self._access_log.close()
+            self._access_log = self._make_access_log(cfg)
+        for client in list(self.clients):
+            principal = access.still(client.principal)
+            if principal is None:
+                client.close(CloseCode.POLICY_VIOLATION, "this token is not valid any more")
+            else:
+                client.admit(principal)
         self.catalog.apply(cfg.sources, self._limits)
 
     @property
@@ -296,7 +357,7 @@ class Daemon:
             tokens = [Token("printed", self._random_token, ("**",))]
         return Access(
             tokens,
-            hosts=access.hosts,
+            hosts=own_names(cfg.listen).union(access.hosts),
             origins=access.origins,
             proxies=access.trusted_proxies,
             session=access.session,
@@ -325,13 +386,17 @@ class Daemon:
         self._stopping = True
         systemd.notify("STOPPING=1")
         log.info("stopping")
-        for listener in self._listeners:
-            listener.close()
+        self._stop_listening()
         self.http.stop()
         for client in list(self.clients):
             client.close(CloseCode.GOING_AWAY, "the daemon stops")
         deadline = self.loop.clock() + self.config.limits.clients.stop_grace
         self._await_clients(deadline)
+
+    def _stop_listening(self) -> None:
+        for listeners in self._listeners.values():
+            for listener in listeners:
+                listener.close()
 
     def _await_clients(self, deadline: float) -> None:
         if not self.http.connections or self.loop.clock() >= deadline:
@@ -344,8 +409,7 @@ class Daemon:
         for client in list(self.clients):
             client.cut("the daemon stops")
         self.http.close()
-        for listener in self._listeners:
-            listener.close()
+        self._stop_listening()
         self.loop.turn(0)  # on_close of what was just closed
         self._shelf.close()
         self.catalog.close()
@@ -389,6 +453,14 @@ def _http_limits(limits: config.Limits) -> HttpLimits:
         clients.request_timeout,
         clients.idle_timeout,
     )
+
+
+def _socket_options(limits: config.Limits) -> SocketOptions:
+    return SocketOptions(limits.clients.send_buffer, limits.clients.notsent_lowat)
+
+
+def _views(cfg: Config) -> list[messages.View]:
+    return [messages.View(name=name, address=address) for name, address in cfg.page.views.items()]
 
 
 def _base(cfg: Config) -> str:

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -97,6 +97,8 @@ class Source:
         self._subscribers: dict[Callable[[str], None], None] = {}
         self.lines = 0  # read at the live end, since the start
         self.bytes = 0
+        self.resumes = 0  # subscriptions that began after a cursor
+        self.gaps: Counter[str] = Counter()  # told to subscribers, by reason
         self.loop = loop
         self._watch = watch
         self._watched: Watched | None = None
@@ -372,6 +374,18 @@ class Source:
         segments = self.chain.segments
         while segments and segments[0] is not place.segment and place.segment in segments:
             self.chain.drop_first()
+
+    def after(self, place: Place) -> int:
+        """Bytes of the log behind a place, as far as its files are open."""
+        segment: Segment | None = place.segment
+        count = -place.offset
+        while segment is not None:
+            if segment.final is not None:
+                count += segment.final
+            elif segment.fd >= 0:
+                count += segment.fstat().st_size
+            segment = segment.link.next if segment.link is not None else None
+        return max(0, count)
 
     def overtake(self, place: Place) -> None:
         """A reader stands at the end of what is written, before the live end: it moves there."""

@@ -92,6 +92,11 @@ class Subscription:
         self._frames.clear()
         self.source.detach(self._event)
 
+    @property
+    def behind(self) -> int:
+        """Bytes of the log that this subscriber has still to read."""
+        return self.source.after(self.place) if self.place is not None else 0
+
     # -- where to begin
 
     def _locate(self) -> None:
@@ -125,6 +130,7 @@ class Subscription:
             return
         self._stand(located.place)
         self._located = True
+        self.source.resumes += self._begin.cursor is not None
         self._push(SubscribedHead(source=self.name, cursor=located.place.cursor))
         if located.gap is not None:
             self._push_gap(located.gap)
@@ -229,6 +235,7 @@ class Subscription:
         self._tell(self)
 
     def _push_gap(self, gap: Gap) -> None:
+        self.source.gaps[gap.reason] += 1
         self._push(GapHead(source=self.name, bytes=gap.bytes, reason=gap.reason))
 
     def _push(self, head: Head) -> None:

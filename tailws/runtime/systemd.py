@@ -16,6 +16,7 @@ import time
 log = logging.getLogger(__name__)
 
 _LISTEN_FDS_START = 3
+_LISTEN_VARIABLES = ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES")
 
 
 def notify(*assignments: str) -> bool:
@@ -50,6 +51,11 @@ def _send(address: str, message: bytes) -> bool:
     return True
 
 
+def status(text: str) -> str:
+    """Return the assignment of a status: one line, whatever is in it."""
+    return "STATUS=" + " ".join(text.split())
+
+
 def reloading() -> bool:
     """RELOADING=1 with the time that Type=notify-reload asks for (systemd 253)."""
     return notify("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
@@ -59,21 +65,14 @@ def watchdog_interval() -> float:
     """Seconds within which WATCHDOG=1 is expected, 0 for never (sd_watchdog_enabled(3))."""
     if os.environ.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()):
         return 0.0
-    try:
-        return int(os.environ.get("WATCHDOG_USEC", "0")) / 1e6
-    except ValueError:
-        return 0.0
+    microseconds = os.environ.get("WATCHDOG_USEC", "")
+    return int(microseconds) / 1e6 if microseconds.isascii() and microseconds.isdigit() else 0.0
 
 
 def inherited_sockets() -> list[socket.socket]:
     """Listening sockets that systemd has passed; the variables are consumed."""
-    pid = os.environ.pop("LISTEN_PID", "")
-    count = os.environ.pop("LISTEN_FDS", "")
-    os.environ.pop("LISTEN_FDNAMES", None)
-    if pid != str(os.getpid()) or not count.isdigit():
-        return []
     sockets = []
-    for fd in range(_LISTEN_FDS_START, _LISTEN_FDS_START + int(count)):
+    for fd in _inherited_descriptors():
         try:
             is_socket = stat.S_ISSOCK(os.fstat(fd).st_mode)
         except OSError:
@@ -83,9 +82,25 @@ def inherited_sockets() -> list[socket.socket]:
             continue
         os.set_inheritable(fd, False)
         sock = socket.socket(fileno=fd)
-        if sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+        stream = sock.type == socket.SOCK_STREAM
+        if stream and sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
             sockets.append(sock)
         else:
             log.warning("descriptor %d from systemd does not listen; ignored", fd)
             sock.close()
     return sockets
+
+
+def _inherited_descriptors() -> list[int]:
+    try:
+        from systemd import daemon  # type: ignore[attr-defined,import-not-found,unused-ignore]
+    except ImportError:
+        pid, count, _ = (os.environ.pop(name, "") for name in _LISTEN_VARIABLES)
+        if pid != str(os.getpid()) or not (count.isascii() and count.isdigit()):
+            return []
+        return list(range(_LISTEN_FDS_START, _LISTEN_FDS_START + int(count)))
+    try:
+        return list(daemon.listen_fds(unset_environment=True))
+    except OSError as error:  # a descriptor that is not open
+        log.warning("no sockets from systemd: %s", error)
+        return []

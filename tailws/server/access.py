@@ -47,6 +47,7 @@ class Principal:
 
     name: str
     sources: tuple[str, ...] = ("**",)
+    key: str = field(default="", repr=False, compare=False)  # which secret proved it
     _tests: tuple[Callable[[str], bool], ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -81,11 +82,12 @@ class _Key:
         secret = token.secret.encode("utf-8", "surrogateescape")
         key = hmac.digest(secret, b"tailws session key", "sha256")
         name = hmac.digest(secret, b"tailws session id", "sha256")[:6]
+        cookie_id = base64.urlsafe_b64encode(name).decode()
         return cls(
-            Principal(token.name, token.sources),
+            Principal(token.name, token.sources, cookie_id),
             hashlib.sha256(secret).digest(),
             key,
-            base64.urlsafe_b64encode(name).decode(),
+            cookie_id,
         )
 
     def seal(self, expires: int) -> str:
@@ -227,6 +229,12 @@ class Access:
         if found is None:
             raise _unauthorized("Sign in with the token that the daemon printed at its start.")
         return found[0].principal
+
+    def still(self, principal: Principal) -> Principal | None:
+        """Return who somebody is by these rules who was let in by earlier ones; None: nobody."""
+        if self._keys is None:
+            return ANYONE
+        return next((key.principal for key in self._keys if key.cookie_id == principal.key), None)
 
     # -- sessions
 

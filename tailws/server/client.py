@@ -412,6 +412,17 @@ class Client:
                     self._error(error.code, error.message, None, source.name)
                 return
 
+    def admit(self, principal: Principal) -> None:
+        """The rules have changed: this is who it is now."""
+        if principal == self.principal:
+            return
+        self.principal = principal
+        for name in [name for name in self.subscriptions if not principal.may_see(name)]:
+            self.vanished(name)
+        for source in list(self._shared.catalog):
+            self.appeared(source)
+        self.sources_changed()
+
     def vanished(self, name: str) -> None:
         """A source is no longer followed."""
         if self._drop(name):
