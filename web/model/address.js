@@ -129,7 +129,8 @@ function parsePlace(value) {
 /** @param {Address} address */
 export function formatAddress({ panes }) {
   const [first = emptyPane(), ...more] = panes.slice(0, MAX_PANES);
-  return [...formatPane(first), ...more.map((pane) => `p=${encode(formatPane(pane).join("&"))}`)].join("&");
+  const others = more.map((pane) => `p=${encode(formatPane(pane).join("&"))}`);
+  return [...formatPane(first), ...others].join("&");
 }
 
 /** @param {Pane} pane @returns {string[]} */

@@ -251,8 +251,12 @@ function showValue(line, display, { from, to }, cls) {
     display.show(a, b, cls);
     return [a, b];
   }
-  for (const piece of jsonEscapes(line, a, b)) {
-    if (piece.text === line.slice(piece.from, piece.to)) display.show(piece.from, piece.to, cls);
+  const pieces = jsonEscapes(line, a, b);
+  // A newline that ends a message is the line's end, as Docker writes it, not a sign in it.
+  const end = pieces.findLastIndex(({ text }) => text !== "\n" && text !== "\r");
+  for (const [i, piece] of pieces.entries()) {
+    if (i > end) display.hide(piece.from, piece.to);
+    else if (piece.text === line.slice(piece.from, piece.to)) display.show(piece.from, piece.to, cls);
     else display.putDecoded(piece.text, piece.from, piece.to, cls);
   }
   return [a, b];

@@ -82,6 +82,7 @@ function completed(typed) {
   const date = typed.replace(/^(\d) /, "0$1 ");
   if (/^\d{4}-\d\d-\d\d$/.test(date)) return `${date} 00:00:00`;
   const full = date.replace(/([T ]\d\d:\d\d)(?=$| ?Z| ?[+-]\d\d)/, "$1:00");
-  const named = /^(\d\d?) ([A-Z][a-z]{2})(?: (\d\d:\d\d:\d\d))?$/.exec(full); // 22 Nov 14:02 as syslog has it
+  // "22 Nov 14:02" as syslog has it
+  const named = /^(\d\d?) ([A-Z][a-z]{2})(?: (\d\d:\d\d:\d\d))?$/.exec(full);
   return named ? `${named[2]} ${named[1]} ${named[3] ?? "00:00:00"}` : full;
 }

@@ -103,12 +103,14 @@ const TOKEN = new RegExp(
 );
 /** A syslog host is any word; Docker wraps the line of another log. */
 const PREFIX = new RegExp(
-  "^(?:(?:<\\d{1,3}>)?(?:1 )?(?:[A-Z][a-z]{2} [ \\d]\\d [\\d:]{8}|\\d{4}-\\d\\d-\\d\\d[T ][\\w:.+-]{1,40})" +
+  "^(?:(?:<\\d{1,3}>)?(?:1 )?" +
+    "(?:[A-Z][a-z]{2} [ \\d]\\d [\\d:]{8}|\\d{4}-\\d\\d-\\d\\d[T ][\\w:.+-]{1,40})" +
     " [\\w.-]{1,200} [^\\s[:]{1,200}(?:\\[\\d{1,20}\\])?: |\\{\"log\":\")",
 );
 const PRIORITY = /^<(\d{1,3})>/d;
 const KLOG = /^([IWEF])\d{4} \d\d:/d;
-const STATUS_5XX = /^\S{1,200} \S{1,200} \S{1,200} \[[^\]]{1,60}\] "[^"\\]*(?:\\[^][^"\\]*)*" (5\d\d)\b/d;
+const STATUS_5XX =
+  /^\S{1,200} \S{1,200} \S{1,200} \[[^\]]{1,60}\] "[^"\\]*(?:\\[^][^"\\]*)*" (5\d\d)\b/d;
 
 /**
  * @param {string} line

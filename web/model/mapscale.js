@@ -104,11 +104,14 @@ function clamp(n, low, high) {
 export function suffix(name, live) {
   const base = name.slice(name.lastIndexOf("/") + 1);
   const stem = live.slice(live.lastIndexOf("/") + 1);
-  if (stem !== "" && base.startsWith(stem) && base.length > stem.length) return base.slice(stem.length);
   const dot = stem.lastIndexOf(".");
-  const front = dot > 0 ? stem.slice(0, dot) : stem;
-  return front !== "" && base.startsWith(front) && base.length > front.length ? base.slice(front.length) : base;
+  for (const front of [stem, dot > 0 ? stem.slice(0, dot) : stem]) {
+    if (front !== "" && base.startsWith(front) && base !== front) return base.slice(front.length);
+  }
+  return base;
 }
+
+const emptyBar = () => ({ lines: 0, errors: 0, known: false });
 
 /**
  * @param {readonly (readonly number[] | null)[]} buckets `[lines, errors?]` each, null: not scanned yet
@@ -117,14 +120,14 @@ export function suffix(name, live) {
  */
 export function bars(buckets, rows) {
   const n = Math.max(0, Math.floor(rows));
-  const sums = Array.from({ length: n }, () => ({ lines: 0, errors: 0, known: false }));
+  const sums = Array.from({ length: n }, emptyBar);
   if (n === 0) return [];
   // More bars than buckets repeat them; fewer add them up.
   const steps = Math.max(n, buckets.length);
   for (let step = 0; step < steps; step += 1) {
     const bucket = buckets[Math.floor((step * buckets.length) / steps)];
-    const sum = /** @type {{lines: number, errors: number, known: boolean}} */ (sums[Math.floor((step * n) / steps)]);
-    if (!bucket) continue;
+    const sum = sums[Math.floor((step * n) / steps)];
+    if (!bucket || !sum) continue;
     sum.known = true;
     sum.lines += Math.max(0, bucket[0] ?? 0);
     sum.errors += Math.max(0, bucket[1] ?? 0);

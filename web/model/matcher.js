@@ -22,6 +22,8 @@ const MAX_OPTIONAL = 10;
 /** How far lines are looked at: by the number of open-ended repetitions in the pattern. */
 const REACH = [4096, 4096, 2048, 1024, 512];
 
+const SYNTAX = /\\(?:p\{[^}]{0,40}\}|[pP].|x\{[^}]{0,10}\}|.)|\(\?P</gs;
+
 /**
  * @param {string} text
  * @param {CaseRule} caseRule
@@ -30,7 +32,7 @@ const REACH = [4096, 4096, 2048, 1024, 512];
 export function isCaseSensitive(text, caseRule, regex) {
   if (caseRule !== "smart") return caseRule === "match";
   // The capital of `\S` or `\pL` is syntax, not a letter that someone looks for.
-  return /\p{Lu}/u.test(regex ? text.replace(/\\(?:p\{[^}]{0,40}\}|[pP].|x\{[^}]{0,10}\}|.)|\(\?P</gs, "") : text);
+  return /\p{Lu}/u.test(regex ? text.replace(SYNTAX, "") : text);
 }
 
 /** @param {string} text */

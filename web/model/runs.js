@@ -112,9 +112,8 @@ function toRuns(pieces, line, marks) {
   /** @param {string} text @param {Piece} piece @param {string} mark @param {string} href */
   const add = (text, piece, mark, href) => {
     const own = mark === "" && href === "";
-    parts.push({
-      text, cls: mark || (href ? "link" : piece.cls), fg: own ? piece.fg : "", bg: own ? piece.bg : "", href,
-    });
+    const cls = mark || (href ? "link" : piece.cls);
+    parts.push({ text, cls, fg: own ? piece.fg : "", bg: own ? piece.bg : "", href });
   };
   for (const piece of pieces) {
     if (piece.text === "") continue;
@@ -178,7 +177,8 @@ function joined(parts) {
       groups.push({ like: part, texts: [part.text] });
     }
   }
-  return groups.map(({ like, texts }) => (texts.length === 1 ? like : { ...like, text: texts.join("") }));
+  return groups.map(({ like, texts }) =>
+    texts.length === 1 ? like : { ...like, text: texts.join("") });
 }
 
 /**
@@ -188,11 +188,10 @@ function joined(parts) {
 function bounded(runs) {
   const coloured = runs.filter((run) => !isBare(run));
   if (coloured.length <= MAX_RUNS) return runs;
-  const order = new Map(coloured.map((run, i) => [run, i]));
-  const best = coloured.sort((a, b) =>
-    worth(b.cls) - worth(a.cls) || /** @type {number} */ (order.get(a)) - /** @type {number} */ (order.get(b)));
+  // The sort is stable: of equals, the first stays.
+  const best = coloured.sort((a, b) => worth(b.cls) - worth(a.cls));
   const keep = new Set(best.slice(0, MAX_RUNS));
-  return joined(runs.map((run) => (keep.has(run) || isBare(run) ? run : { text: run.text, ...BARE })));
+  return joined(runs.map((run) => (keep.has(run) ? run : { text: run.text, ...BARE })));
 }
 
 /** A mark never cuts a character in half. @param {Mark} mark @param {string} line @returns {Mark} */

@@ -51,6 +51,9 @@ export const DEFAULTS = Object.freeze({
 const oneOf = (allowed) => (/** @type {unknown} */ v) => allowed.includes(/** @type {string} */ (v));
 const isBoolean = (/** @type {unknown} */ v) => typeof v === "boolean";
 
+/** @param {unknown} v @param {number} max @returns {v is string} */
+const isText = (v, max) => typeof v === "string" && v.length > 0 && v.length <= max;
+
 /** What a value must be to be believed. @type {Record<keyof Values, (v: unknown) => boolean>} */
 const VALID = {
   theme: oneOf(["auto", "dark", "light"]),
@@ -63,16 +66,14 @@ const VALID = {
   ctrlF: isBoolean,
   plainScrollbar: isBoolean,
   numbers: isBoolean,
-  folders: (v) =>
-    Array.isArray(v) && v.length <= 500 && v.every((f) => typeof f === "string" && f.length <= MAX_NAME),
+  folders: (v) => Array.isArray(v) && v.length <= 500 && v.every((f) => isText(f, MAX_NAME)),
 };
 
-/** @param {unknown} v @param {number} max @returns {v is string} */
-const isText = (v, max) => typeof v === "string" && v.length > 0 && v.length <= max;
-
 /** @param {unknown} v @returns {Record<string, unknown>} */
-const asObject = (v) =>
-  typeof v === "object" && v !== null && !Array.isArray(v) ? /** @type {Record<string, unknown>} */ (v) : {};
+const asObject = (v) => {
+  const plain = typeof v === "object" && v !== null && !Array.isArray(v);
+  return plain ? /** @type {Record<string, unknown>} */ (v) : {};
+};
 
 /** @param {unknown} v @returns {unknown[]} */
 const asArray = (v) => (Array.isArray(v) ? v : []);

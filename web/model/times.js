@@ -18,8 +18,7 @@ import { clock, dayTime, duration, offsetAt } from "./words.js";
 /** @typedef {{from: number, to: number, ms: number, hasDate: boolean, digits: number}} FoundTime */
 /** @typedef {"file" | "local" | "utc" | "previous" | "bookmark"} TimeDisplay */
 
-/** @type {readonly TimeDisplay[]} */
-export const TIME_DISPLAYS = Object.freeze(["file", "local", "utc", "previous", "bookmark"]);
+export const TIME_DISPLAYS = /** @type {const} */ (["file", "local", "utc", "previous", "bookmark"]);
 
 /** A time stands in front: behind this many characters it belongs to the message. */
 const REACH = 160;
@@ -69,8 +68,7 @@ const LOGFMT_TIME = new RegExp(`(?:^|\\s)(?:${NAMES})="?`, "g");
 /** @param {number} code */
 const isDigit = (code) => code >= 0x30 && code <= 0x39;
 /** @param {number} code */
-const isWord = (code) =>
-  isDigit(code) || (code >= 0x41 && code <= 0x5a) || (code >= 0x61 && code <= 0x7a) || code === 0x5f;
+const isWord = (code) => isDigit(code) || code === 0x5f || ((code |= 0x20) >= 0x61 && code <= 0x7a);
 
 /**
  * The first time that stands at the beginning of a word.
@@ -286,7 +284,8 @@ export function showTime(found, display, context, reference = NaN) {
   if (display === "previous" || display === "bookmark") {
     if (!Number.isFinite(reference)) return display === "bookmark" ? null : "".padStart(10);
     const delta = found.ms - reference;
-    const text = Math.abs(delta) < 100_000 ? `${(Math.abs(delta) / 1000).toFixed(3)} s` : duration(delta);
+    const size = Math.abs(delta);
+    const text = size < 100_000 ? `${(size / 1000).toFixed(3)} s` : duration(size);
     return `${delta < 0 ? "-" : "+"}${text}`.padStart(10);
   }
   const zone = display === "utc" ? "UTC" : (context.local ?? context.zone);
@@ -295,6 +294,7 @@ export function showTime(found, display, context, reference = NaN) {
   const sub = found.digits > 0 ? `.${String(Math.floor(fraction)).padStart(3, "0")}` : "";
   // The day is told where it is not today's; the status bar has the whole date of the current line.
   const day = dayTime(found.ms, zone).slice(0, -9);
-  const isToday = day === dayTime(context.now, zone).slice(0, -9) && Math.abs(context.now - found.ms) < 2 * DAY;
+  const today = dayTime(context.now, zone).slice(0, -9);
+  const isToday = day === today && Math.abs(context.now - found.ms) < 2 * DAY;
   return isToday ? text + sub : `${day.slice(4)} ${text}${sub}`;
 }

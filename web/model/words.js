@@ -256,7 +256,8 @@ export function dayTime(ms, zone = "UTC") {
  * @param {number} max characters, at least 3
  */
 export function middle(text, max) {
-  const all = Array.from(text.length > 4 * max + 64 ? text.slice(0, 2 * max) + text.slice(-2 * max) : text);
+  const long = text.length > 4 * max + 64;
+  const all = Array.from(long ? text.slice(0, 2 * max) + text.slice(-2 * max) : text);
   if (all.length <= max) return text;
   const keep = Math.max(2, max - 1);
   const head = Math.ceil(keep / 2);

@@ -22,8 +22,9 @@ test("text: the time steps back, the level stands out, pairs are coloured", () =
 
 test("JSON: time, level, message, then the other fields", () => {
   const line = '{"order":80912,"ts":"2026-11-22T13:37:34.008Z","level":"error","msg":"read \\"x\\"\\n","who":"a b","http":{"s":1},"ok":null}';
-  assert.equal(look(line), "time<2026-11-22T13:37:34.008Z> lv-error<ERROR> msg<read \"x\">ctl<␊>  " +
+  assert.equal(look(line), "time<2026-11-22T13:37:34.008Z> lv-error<ERROR> msg<read \"x\">  " +
     "key<order>=80912 key<who>=\"a b\" key<http>={\"s\":1} key<ok>=null");
+  assert.equal(look('{"log":"a\\nb\\n","n":1}'), "msg<a>ctl<␊>msg<b>  key<n>=1");
   assert.equal(look(line, { times: "utc" }).slice(0, 18), "time<13:37:34.008>");
   assert.equal(look(line, { raw: true }), line);
   const row = rowOf(line, { context, format: "json" });
