@@ -134,12 +134,12 @@ class ServerConnection:
         self._deflate = deflate
         self._parser = FrameParser(limits, rsv1_allowed=deflate is not None)
         self._state = State.OPEN
-        # what is owed, in the order in which it leaves; None where there is nothing, for most
-        # connections are idle most of the time
-        self._queue: list[bytes] | None = None
+        # What is owed, in the order in which it leaves; None where there is nothing, for most
+        # connections are idle most of the time.
         self._pongs: list[bytes] | None = None
+        self._queue: list[bytes] | None = None
         self._close: bytes | None = None
-        # the message that is coming in
+        # The message that is coming in.
         self._opcode = Opcode.CONTINUATION
         self._message: bytearray | None = None
         self._decoder: IncrementalDecoder | None = None
@@ -148,6 +148,7 @@ class ServerConnection:
 
     @property
     def state(self) -> State:
+        """Where the connection stands, by what has come in and what was queued."""
         return self._state
 
     @property
