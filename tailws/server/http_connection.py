@@ -402,8 +402,8 @@ class HttpConnection:
             self._end_producer()  # without a last chunk: the client sees that it is not the end
             self._write_record()
             self._leave()
-        elif self._phase in (_Phase.IDLE, _Phase.READING):
-            self._leave()
+        elif self._phase is not _Phase.ANSWERING and not self._stream.owed:
+            self.close("the daemon stops")
 
     def close(self, reason: str) -> None:
         """Close at once. Idempotent; `on_close` follows."""
