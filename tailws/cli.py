@@ -15,9 +15,12 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import FrameType
+from typing import NoReturn
 
 import msgspec
 
@@ -68,6 +71,7 @@ Ctrl-C ends it. Exit codes: 0 ended as it should, 2 wrong usage, 69 cannot liste
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line; return its exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    signal.signal(signal.SIGTERM, _interrupted)  # until the daemon has its own
     try:
         command = _COMMANDS.get(arguments[0]) if arguments else None
         return command(arguments[1:]) if command is not None else _serve(arguments)
@@ -81,6 +85,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception:
         logging.getLogger(__name__).critical("this is a bug in tailws", exc_info=True)
         return EX_SOFTWARE
+
+
+def _interrupted(_signum: int, _frame: FrameType | None) -> NoReturn:
+    """Let SIGTERM end the start as Ctrl-C does."""
+    raise KeyboardInterrupt
 
 
 def _parser() -> argparse.ArgumentParser:
