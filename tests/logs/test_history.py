@@ -1,0 +1,128 @@
+"""Pages of a log, backwards and forwards through rotated and compressed files."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import lzma
+from pathlib import Path
+
+import pytest
+import zstandard
+
+from tailws.logs.history import Page, Shelf, page
+from tailws.logs.locate import BadCursor
+from tailws.runtime.steps import Steps
+from tailws.text.match import Filter
+from tests.logs.support import Daemon
+
+FILES = 6
+EACH = 3000
+
+
+@pytest.fixture
+def daemon(tmp_path: Path):  # type: ignore[no-untyped-def]
+    """A live file, a plain rotated one, and one of each kind of archive."""
+    lines = [b"%06d some text of a line\n" % i for i in range(FILES * EACH)]
+    parts = [b"".join(lines[i * EACH : (i + 1) * EACH]) for i in range(FILES)]
+    base = tmp_path / "app.log"
+    Path(f"{base}.5.zst").write_bytes(zstandard.ZstdCompressor().compress(parts[0]))
+    Path(f"{base}.4.xz").write_bytes(lzma.compress(parts[1]))
+    Path(f"{base}.3.bz2").write_bytes(bz2.compress(parts[2]))
+    Path(f"{base}.2.gz").write_bytes(gzip.compress(parts[3]))
+    Path(f"{base}.1").write_bytes(parts[4])
+    base.write_bytes(parts[5])
+    daemon = Daemon(base)
+    daemon.source.attach(lambda _event: None)
+    yield daemon
+    daemon.close()
+
+
+class Pager:
+    def __init__(self, daemon: Daemon) -> None:
+        self.daemon = daemon
+        self.shelf = Shelf(64 << 20)
+
+    def ask(self, cursor: str, lines: int, before: bool, filter_: Filter | None = None) -> Page:
+        found: list[Page] = []
+        failed: list[Exception] = []
+        work = page(self.daemon.source, self.shelf, cursor, lines, before, filter_)
+        Steps(self.daemon.loop, work, found.append, failed.append)
+        for _ in range(100_000):
+            if found or failed:
+                break
+            self.daemon.turn(0.01, 1)
+        if failed:
+            raise failed[0]
+        return found[0]
+
+
+def live_end(daemon: Daemon) -> str:
+    assert daemon.source.end is not None
+    return daemon.source.end.cursor
+
+
+def test_backwards_through_every_archive_to_the_first_line(daemon: Daemon) -> None:
+    """Page by page from the live end to the first line ever kept: every line once, in order, the
+    files named on the way."""
+    pager = Pager(daemon)
+    cursor = live_end(daemon)
+    lines: list[bytes] = []
+    files: list[str] = []
+    more = True
+    while more:
+        found = pager.ask(cursor, 1000, before=True)
+        assert found.end == cursor or found.file != files[-1]
+        lines[:0] = found.body.split(b"\n") if found.body else []
+        cursor, more = found.start, found.more
+        files.append(found.file)
+    assert lines == [b"%06d some text of a line" % i for i in range(FILES * EACH)]
+    assert len(dict.fromkeys(files)) == FILES
+    pager.shelf.close()
+
+
+def test_forwards_again(daemon: Daemon) -> None:
+    """From the first line forwards, over the same borders, to the live end."""
+    pager = Pager(daemon)
+    cursor = live_end(daemon)
+    while True:
+        found = pager.ask(cursor, 10_000, before=True)
+        cursor = found.start
+        if not found.more:
+            break
+    lines: list[bytes] = []
+    more = True
+    while more:
+        found = pager.ask(cursor, 2000, before=False)
+        assert found.start
+        lines += found.body.split(b"\n") if found.body else []
+        cursor, more = found.end, found.more
+    assert lines == [b"%06d some text of a line" % i for i in range(FILES * EACH)]
+    pager.shelf.close()
+
+
+def test_filtered_pages(daemon: Daemon) -> None:
+    """With a filter, pages hold what matches, count the rest, and still walk the whole log."""
+    pager = Pager(daemon)
+    cursor = live_end(daemon)
+    lines: list[bytes] = []
+    hidden = 0
+    more = True
+    while more:
+        found = pager.ask(cursor, 100, before=True, filter_=Filter.of(["^...500 "]))
+        lines[:0] = found.body.split(b"\n") if found.body else []
+        hidden += found.hidden
+        cursor, more = found.start, found.more
+    assert lines == [b"%06d some text of a line" % i for i in range(500, FILES * EACH, 1000)]
+    assert hidden == FILES * EACH - len(lines)
+    pager.shelf.close()
+
+
+def test_a_forged_cursor_is_refused(daemon: Daemon) -> None:
+    """What is no cursor, or proves itself nowhere, gets an answer that says so."""
+    pager = Pager(daemon)
+    with pytest.raises(BadCursor):
+        pager.ask("../../etc/passwd", 10, before=True)
+    with pytest.raises(LookupError):
+        pager.ask("1.2.300.4.5", 10, before=True)
+    pager.shelf.close()

@@ -1,0 +1,66 @@
+"""Which names are rotated files of which log, and in which order they were written."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tailws.logs.siblings import live_name_of, rotation_of, scan
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "app.log.1", "app.log.12.gz", "app.log-20261122", "app.log-20261122.xz", "app.log.zst",
+        "app.log.2026-11-22", "app.log.2026-11-22T10", "app.log-1795346364", "app.log.old",
+        "app-2026-11-22.log", "app-20261122.log.gz", "app.1.log", "app_20261122-3.log",
+        "app.log-20261122-1530.bz2",
+    ],
+)  # fmt: skip
+def test_rotated_names(name: str) -> None:
+    """The names that logrotate, log4j, logback, Python and newsyslog give."""
+    assert rotation_of(name, "app.log")
+    assert "app.log" in live_name_of(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["app.log", "app.log.error", "app.logs", "apple.log", "app-error.log", "app.log.d", "other.1"],
+)
+def test_other_names(name: str) -> None:
+    """What only looks alike is a log of its own."""
+    assert rotation_of(name, "app.log") is None
+
+
+def test_numbers_count_down_and_dates_up(tmp_path: Path) -> None:
+    """Oldest first, by what rotation wrote into the names and not by the time of the last write."""
+    for index, name in enumerate(["app.log.1", "app.log.10.gz", "app.log.2", "app.log.9"]):
+        (tmp_path / name).write_bytes(b"x")
+        os.utime(tmp_path / name, (index, index))
+    order = [os.path.basename(s.path) for s in scan(str(tmp_path / "app.log"))]
+    assert order == ["app.log.10.gz", "app.log.9", "app.log.2", "app.log.1"]
+    for name in ["a.log-20261122-10", "a.log-20261122-2", "a.log-20261121"]:
+        (tmp_path / name).write_bytes(b"x")
+    order = [os.path.basename(s.path) for s in scan(str(tmp_path / "a.log"))]
+    assert order == ["a.log-20261121", "a.log-20261122-2", "a.log-20261122-10"]
+
+
+def test_a_file_that_is_just_being_compressed_counts_once(tmp_path: Path) -> None:
+    """gzip leaves both for a while."""
+    (tmp_path / "app.log.1").write_bytes(b"x")
+    (tmp_path / "app.log.1.gz").write_bytes(b"y")
+    assert [s.packed for s in scan(str(tmp_path / "app.log"))] == [False]
+
+
+def test_olddir_and_links(tmp_path: Path) -> None:
+    """Rotated files in a sub-directory, and beside the file behind a link, are found."""
+    (tmp_path / "old").mkdir()
+    (tmp_path / "real").mkdir()
+    (tmp_path / "old/app.log.1").write_bytes(b"x")
+    (tmp_path / "real/app.log").write_bytes(b"")
+    (tmp_path / "real/app.log.2").write_bytes(b"x")
+    (tmp_path / "app.log").symlink_to(tmp_path / "real/app.log")
+    found = {os.path.relpath(s.path, tmp_path) for s in scan(str(tmp_path / "app.log"))}
+    assert found == {"old/app.log.1", "real/app.log.2"}

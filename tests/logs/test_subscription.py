@@ -1,0 +1,184 @@
+"""Readers of one source: where they begin, how they share blocks, and what slow ones cost."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from tailws.logs import subscription
+from tailws.logs.subscription import Begin, Subscription, View
+from tailws.text.match import Filter
+from tests.logs.support import Daemon, LogFile, Reader, payload
+
+
+@pytest.fixture(params=[64, 0], ids=["window", "no window"])
+def daemon(tmp_path: Path, request: pytest.FixtureRequest):  # type: ignore[no-untyped-def]
+    (tmp_path / "app.log").write_bytes(b"".join(b"line %d\n" % i for i in range(100)))
+    daemon = Daemon(tmp_path / "app.log", request.param)
+    yield daemon
+    daemon.close()
+
+
+def read(daemon: Daemon, begin: Begin) -> list[bytes]:
+    reader = Reader().connect(daemon, begin)
+    for _ in range(5):
+        daemon.turn()
+        reader.read()
+    reader.disconnect()
+    return reader.lines
+
+
+def test_the_last_lines(daemon: Daemon) -> None:
+    """The last N lines, none, and more than there are."""
+    assert read(daemon, Begin(lines=3)) == [b"line 97", b"line 98", b"line 99"]
+    assert read(daemon, Begin(lines=0)) == []
+    assert len(read(daemon, Begin(lines=1000))) == 100
+    assert len(read(daemon, Begin(start=True))) == 100
+
+
+def test_a_cursor_of_every_line_goes_on_there(daemon: Daemon) -> None:
+    """Resuming at the end of any batch gives exactly what comes after it."""
+    reader = Reader().connect(daemon, Begin(start=True))
+    daemon.turn()
+    reader.read()
+    ends = [(h["end"], h) for h in reader.heads if h["type"] == "lines"]
+    seen = 0
+    for end, _ in ends:
+        rest = read(daemon, Begin(cursor=str(end)))
+        assert rest == [b"line %d" % i for i in range(100)][len(rest) * -1 :] or not rest
+        seen = max(seen, len(rest))
+    assert seen > 0
+    reader.disconnect()
+
+
+def test_batches_join(daemon: Daemon) -> None:
+    """`start` of each batch is `end` of the one before it, over a rotation too."""
+    log = LogFile(daemon.path)
+    reader = Reader().connect(daemon, Begin(start=True))
+    for number in range(6):
+        daemon.look()
+        reader.read()
+        log.write(b"more %d\n" % number)
+        if number == 3:
+            log.close()
+            log.rotate()
+            log.write(b"")
+    for _ in range(4):
+        daemon.look()
+        reader.read()
+    heads = [h for h in reader.heads if h["type"] == "lines"]
+    assert len(heads) > 3
+    for before, after in pairwise(heads):
+        assert before["end"] == after["start"]
+    log.close()
+
+
+def test_a_block_is_encoded_once_for_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many subscribers, a block is made into a frame once for each view."""
+    (tmp_path / "app.log").write_bytes(b"")
+    daemon = Daemon(tmp_path / "app.log")
+    made: list[View] = []
+    original = subscription.block_frame
+
+    def counted(name: str, block: object, view: View) -> bytes:
+        made.append(view)
+        return original(name, block, view)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(subscription, "block_frame", counted)
+    plain, packed = View(), View(deflate=True)
+    frames: list[list[bytes]] = []
+    subscriptions = []
+    for view in [plain] * 20 + [packed] * 20:
+        taken: list[bytes] = []
+        frames.append(taken)
+        subscriptions.append(Subscription(daemon.source, view, Begin(), lambda _s: None))
+    daemon.turn()
+    for item in subscriptions:
+        while item.next():
+            pass
+    with (tmp_path / "app.log").open("wb") as file:
+        file.write(b"x" * 1000 + b"\n")
+    daemon.look()
+    sent = []
+    for item in subscriptions:
+        sent.append(item.next())
+        assert item.next() is None
+    assert made == [plain, packed]
+    assert len({id(frame) for frame in sent}) == 2
+    for item in subscriptions:
+        item.close()
+    daemon.close()
+
+
+def test_a_slow_reader_catches_up_and_joins(daemon: Daemon) -> None:
+    """One that does not read for a while gets every line from the file, and then shares blocks."""
+    log = LogFile(daemon.path)
+    fast = Reader().connect(daemon, Begin())
+    slow = Reader().connect(daemon, Begin())
+    daemon.turn()
+    fast.read()
+    slow.read()
+    expected = []
+    for number in range(400):
+        line = b"%d " % number + b"y" * 100
+        expected.append(line)
+        log.write(line + b"\n")
+        daemon.look()
+        fast.read()
+    slow.ready = True
+    slow.read()
+    assert fast.lines == slow.lines == expected
+    log.write(b"together\n")
+    daemon.look()
+    fast.read()
+    slow.read()
+    assert fast.lines[-1] == slow.lines[-1] == b"together"
+    log.close()
+
+
+def test_a_filter_counts_what_it_hides_and_cursors_stay_right(daemon: Daemon) -> None:
+    """A filtered reader gets matching lines, the number of the others, and cursors that resume."""
+    view = View(filter=Filter.of(["7$"]))
+    item = Subscription(daemon.source, view, Begin(start=True), lambda _s: None)
+    daemon.turn()
+    bodies, hidden = [], 0
+    import json
+
+    while (frame := item.next()) is not None:
+        first, _, body = payload(frame).partition(b"\n")
+        head = json.loads(first)
+        hidden += head.get("hidden", 0)
+        bodies += body.split(b"\n") if body else []
+    item.close()
+    assert bodies == [b"line %d" % i for i in range(100) if i % 10 == 7]
+    assert hidden == 90
+
+
+def test_a_missing_file_has_a_cursor_from_which_nothing_is_lost(tmp_path: Path) -> None:
+    """Who subscribes before there is a file, goes away and comes back, gets all of it."""
+    daemon = Daemon(tmp_path / "app.log")
+    reader = Reader().connect(daemon, Begin())
+    daemon.turn()
+    reader.read()
+    assert reader.cursor is not None
+    reader.disconnect()
+    daemon.restart()
+    (tmp_path / "app.log").write_bytes(b"first\n")
+    reader.connect(daemon)
+    for _ in range(3):
+        daemon.look()
+        reader.read()
+    assert reader.lines == [b"first"]
+    daemon.close()
+
+
+def test_without_a_reader_nothing_is_open(daemon: Daemon) -> None:
+    """A source that nobody reads holds no descriptor and no memory of blocks."""
+    reader = Reader().connect(daemon, Begin(start=True))
+    daemon.turn()
+    reader.read()
+    assert daemon.source.chain.segments
+    reader.disconnect()
+    assert not daemon.source.chain.segments
