@@ -1,0 +1,194 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { Feed } from "../../../web/model/feed.js";
+import { rowsOf } from "./held.js";
+import { random } from "./random.js";
+
+/**
+ * A daemon that keeps its promises: logs are arrays, a cursor is the index of a line, messages wait
+ * in a pipe until they are delivered, and a cut loses the pipe and all subscriptions.
+ */
+class Daemon {
+  /** @type {Map<string, string[]>} */ logs = new Map();
+  /** @type {Map<string, number>} */ subscribed = new Map();
+  /** @type {{head: any, body: string | null}[]} */ pipe = [];
+  open = true;
+
+  /** @param {any} command */
+  send(command) {
+    if (!this.open) return false;
+    const { type, source, id } = command;
+    const log = this.logs.get(source) ?? assert.fail(source);
+    const say = (/** @type {object} */ head, /** @type {string[]} */ lines = []) =>
+      void this.pipe.push({ head: { source, id, ...head }, body: lines.length > 0 ? lines.join("\n") : null });
+    if (type === "subscribe") {
+      const from = command.cursor === undefined ? Math.max(0, log.length - command.lines) : Number(command.cursor);
+      this.subscribed.set(source, from);
+      say({ type: "subscribed", cursor: String(from) });
+    } else if (type === "unsubscribe") {
+      this.subscribed.delete(source);
+      say({ type: "unsubscribed" });
+    } else if (type === "history" && command.before !== undefined) {
+      const end = Number(command.before);
+      const start = Math.max(0, end - command.lines);
+      say({ type: "history", start: String(start), end: String(end), more: start > 0 }, log.slice(start, end));
+    } else if (type === "history") {
+      const start = Number(command.after);
+      const end = Math.min(log.length, start + command.lines);
+      say({ type: "history", start: String(start), end: String(end), more: end < log.length }, log.slice(start, end));
+    } else if (type === "locate") {
+      say({ type: "located", cursor: String(Math.floor(log.length * command.fraction)), exact: true });
+    } else {
+      assert.fail(type);
+    }
+    return true;
+  }
+
+  /** Puts the next lines of a subscription into the pipe. @param {string} source @param {number} most */
+  pump(source, most) {
+    const from = this.subscribed.get(source);
+    const log = this.logs.get(source) ?? [];
+    if (from === undefined || from >= log.length) return;
+    const to = Math.min(log.length, from + most);
+    this.subscribed.set(source, to);
+    this.pipe.push({
+      head: { type: "lines", source, start: String(from), end: String(to), t: 0 }, body: log.slice(from, to).join("\n"),
+    });
+  }
+
+  cut() {
+    this.open = false;
+    this.pipe = [];
+    this.subscribed.clear();
+  }
+}
+
+/** @param {number} seed @param {string[]} names */
+function stage(seed, names) {
+  const r = random(seed);
+  const daemon = new Daemon();
+  let clock = 0;
+  /** @param {string} name @param {number} count */
+  const write = (name, count) => {
+    const log = daemon.logs.get(name) ?? [];
+    daemon.logs.set(name, log);
+    for (; count > 0; count -= 1) log.push(`${name} ${log.length} ${(clock += r.int(0, 3))}`);
+  };
+  for (const name of names) write(name, r.pick([0, 1, 40, 900]));
+  for (let n = 0; n < 300; n += 1) write(r.pick(names), r.int(0, 4));
+  const reader = { following: true, eye: 0 };
+  const feed = new Feed(/** @type {any} */ ({
+    send: (/** @type {object} */ command) => daemon.send(command),
+    eye: () => Math.min(Math.max(reader.eye, feed.blocks.first), Math.max(feed.blocks.first, feed.blocks.end - 1)),
+    floor: () => feed.blocks.end,
+    following: () => reader.following,
+    arrived() {}, counted() {}, opened() {}, changed() {},
+    failed: (/** @type {string} */ message) => assert.fail(message),
+    timeOf: (/** @type {any} */ block, /** @type {number} */ i) => Number(block.line(i).split(" ")[2]),
+    now: () => 0,
+  }), new Set(["history.after", "locate"]));
+  feed.blocks.limits = { bytes: 60_000, lines: 3000 };
+  return { r, daemon, write, reader, feed };
+}
+
+/** @param {{daemon: Daemon, feed: Feed}} on */
+function deliverAll({ daemon, feed }) {
+  for (let guard = 0; guard < 10_000; guard += 1) {
+    const message = daemon.pipe.shift();
+    if (message) feed.message(message.head, message.body);
+    else {
+      for (const source of daemon.logs.keys()) daemon.pump(source, 500);
+      if (daemon.pipe.length === 0) return;
+    }
+  }
+  assert.fail("the feed never comes to rest");
+}
+
+/** The lines of one log that are held, as their numbers in it. @param {Feed} feed @param {string} name */
+const held = (feed, name) => rowsOf(feed.blocks).filter((row) => row.startsWith(`${name} `)).map((row) => Number(row.split(" ")[1]));
+
+/** @param {number[]} numbers @param {string} what */
+function consecutive(numbers, what) {
+  numbers.forEach((n, i) => {
+    if (i > 0) assert.equal(n, /** @type {number} */ (numbers[i - 1]) + 1, `${what}: ${n} stands behind ${numbers[i - 1]}`);
+  });
+}
+
+/** @param {ReturnType<typeof stage>} on @param {string[]} names */
+function act({ r, daemon, write, reader, feed }, names) {
+  const { blocks } = feed;
+  const step = r.int(0, 15);
+  if (step < 3) write(r.pick(names), r.int(1, 30));
+  else if (step < 6) daemon.pump(r.pick(names), r.int(1, 40));
+  else if (step < 11) {
+    for (let n = r.int(1, 4); n > 0; n -= 1) {
+      const message = daemon.pipe.shift();
+      if (message) feed.message(message.head, message.body);
+    }
+  } else if (step === 11) {
+    reader.following = false;
+    reader.eye = blocks.first + r.int(0, 20);
+    feed.wantAbove();
+  } else if (step === 12) {
+    reader.eye = blocks.end - r.int(1, 20);
+    feed.wantBelow();
+  } else if (step === 13) {
+    if (r.next() < 0.5) {
+      reader.following = true;
+      reader.eye = blocks.end;
+      feed.jump({ end: true });
+    } else {
+      reader.following = false;
+      feed.jump({ fraction: r.next() });
+    }
+  } else if (step === 14 && r.next() < 0.4) {
+    reader.following = false;
+    feed.detach();
+  } else if (step === 15 && r.next() < 0.4) {
+    daemon.cut();
+    write(r.pick(names), r.int(0, 50));
+    daemon.open = true;
+    feed.resume();
+  }
+}
+
+for (const names of [["a"], ["a", "b", "c"]]) {
+  test(`property: whatever one does and whatever breaks, what is held of ${names.length} log(s) is without hole or repetition`, () => {
+    for (let seed = 0; seed < 30; seed += 1) {
+      const on = stage(seed, names);
+      const { feed, daemon, reader } = on;
+      feed.open(names, {}, { end: true });
+      for (let step = 0; step < 150; step += 1) {
+        act(on, names);
+        if (step % 5 === 0) for (const name of names) consecutive(held(feed, name), `seed ${seed}, step ${step}`);
+        assert.ok(feed.blocks.rows <= 3000 + 2500, "bounds hold but for a page");
+      }
+      // At rest, back at the end: the last lines of every log are there, and new ones come.
+      reader.following = true;
+      reader.eye = Infinity;
+      deliverAll(on);
+      feed.jump({ end: true });
+      deliverAll(on);
+      on.write(/** @type {string} */ (names[0]), 3);
+      deliverAll(on);
+      for (const name of names) {
+        const numbers = held(feed, name);
+        consecutive(numbers, `seed ${seed}, at the end`);
+        const length = (daemon.logs.get(name) ?? []).length;
+        if (length > 0) assert.equal(numbers[numbers.length - 1], length - 1, `seed ${seed}: the end of ${name}`);
+      }
+      // Reading up from there comes to the first line of every log.
+      reader.following = false;
+      feed.blocks.limits = { bytes: 1e9, lines: 1e9 };
+      for (let guard = 0; feed.above && guard < 50; guard += 1) {
+        feed.wantAbove();
+        deliverAll(on);
+      }
+      for (const name of names) {
+        assert.deepEqual(held(feed, name), (daemon.logs.get(name) ?? []).map((_, i) => i), `seed ${seed}: all of ${name}`);
+      }
+      assert.equal(rowsOf(feed.blocks)[0], "--", `seed ${seed}: and to the beginning`);
+    }
+  });
+}
