@@ -110,7 +110,7 @@ class Source:
         self._pause = 0.0
         self._timer: Timer | None = None
         self._fresh = False
-        self._drained = False  # read to the end of what was written: nothing until the next wake
+        self.dry = -1  # number of the item that is not there until the next wake; -1: it may be
         self._hot = False
         self._quiet_looks = 0
         self._drain_timer: Timer | None = None
@@ -326,11 +326,11 @@ class Source:
         None: it has left the window; go on by `read`.
         """
         index = number - self._first
+        if 0 <= index < len(self._window):
+            return self._window[index][1]
         if index < 0:
             return None
-        if index < len(self._window):
-            return self._window[index][1]
-        if self._drained:
+        if number == self.dry:
             return END  # what is written later is for the next wake, in one block for all
         return self._pull()
 
@@ -340,17 +340,19 @@ class Source:
             return END
         step = self.read(start)
         if isinstance(step, Later):
-            self._drained = step is END
+            if step is END:
+                self.dry = self.next_number
             return step
         self._move_end(step.place)
         item = step.item
         if isinstance(item, Block):
-            self._drained = not item.more
             item.read_at = time.time_ns() // 1_000_000
             self.lines += item.count
             self.bytes += step.place.offset - start.offset
             self.chain.grew(start.segment)
         self._keep(start, step)
+        if isinstance(item, Block) and not item.more:
+            self.dry = self.next_number
         return step
 
     def _keep(self, start: Place, step: Step) -> None:
@@ -427,7 +429,7 @@ class Source:
         return item
 
     def _wake_waiting(self) -> None:
-        self._drained = False
+        self.dry = -1
         waiting, self._waiting = self._waiting, {}
         for wake in waiting:
             wake()

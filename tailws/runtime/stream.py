@@ -170,7 +170,7 @@ class Stream:
             return False
         if self.owed or self._handshaking:
             return self._keep(memoryview(data))
-        if isinstance(self._sock, ssl.SSLSocket) and len(data) > TLS_PIECE:
+        if len(data) > TLS_PIECE and isinstance(self._sock, ssl.SSLSocket):
             self._keep(memoryview(data))
             self._flush(told=False)
             return not self.owed and self._sock is not None

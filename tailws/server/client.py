@@ -190,10 +190,11 @@ class Client:
                     pass
         if self._ws.state is State.CLOSED:
             self._leave()
-        else:
-            self._schedule()
+        elif not self._stream.owed:
+            self._send_owed()
 
     def on_room(self) -> None:
+        self._send_owed()
         self._flush()
 
     def on_eof(self) -> None:
@@ -285,27 +286,26 @@ class Client:
     def _flush(self) -> None:
         self._scheduled = False
         stream = self._stream
-        if stream.closed:
-            return
-        if not stream.owed:
-            self._send_owed()
-        if self._ws.state is not State.OPEN:
-            return
+        if stream.owed or self._closing is not None or stream.closed:
+            return  # `on_room` goes on, or nobody
         outbox = self._outbox
-        while outbox and not stream.owed:
-            stream.send(outbox.popleft())
+        while outbox:
+            if not stream.send(outbox.popleft()):
+                return
         ready = self._ready
         room = self._shared.clients.turn_bytes
-        while ready and not stream.owed and room > 0:
+        while ready and room > 0:
             subscription = ready[0]
             frame = subscription.next()
-            if frame is None:
+            if subscription.waiting:
                 ready.popleft()
-                continue
-            room -= len(frame)
-            stream.send(frame)
-            ready.rotate(-1)
-        if (ready or outbox) and not stream.owed:
+            else:
+                ready.rotate(-1)
+            if frame is not None:
+                room -= len(frame)
+                if not stream.send(frame):
+                    return
+        if ready:
             self._schedule()
 
     # -- commands
