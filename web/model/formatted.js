@@ -118,7 +118,8 @@ function text(line, display, options) {
   }
   parts.sort((a, b) => a.from - b.from);
   const head = Math.max(0, ...parts.map((part) => part.to));
-  const pairs = pairKeys(line, head);
+  // An indented line goes on from another: code of a trace, in which `a=b` is no field.
+  const pairs = /^\s/.test(line) ? [] : pairKeys(line, head);
   const first = pairs[0];
   if (first && first.from > head) parts.push({ from: head, to: first.from, cls: "msg" });
   parts.push(...pairs);

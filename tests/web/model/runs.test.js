@@ -17,6 +17,7 @@ test("text: the time steps back, the level stands out, pairs are coloured", () =
   assert.equal(look("2026-11-22 14:02:07.204 INFO order accepted order=81719 ms=14"),
     "time<2026-11-22 14:02:07.204> lv-info<INFO>msg< order accepted >key<order>=81719 key<ms>=14");
   assert.equal(look("plain text"), "plain text");
+  assert.equal(look("    resp = post(url, timeout=30)"), "    resp = post(url, timeout=30)");
   assert.equal(look("14:02:11.482 [main] ERROR c.Pay - it broke"), "time<14:02:11.482> [main] lv-error<ERROR> c.Pay - it broke");
 });
 
