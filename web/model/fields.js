@@ -9,7 +9,7 @@
  *   Format = "json" | "logfmt" | "access" | "syslog"
  *   Parsed = {format, fields, parts, time, level, message, status}
  *     fields: {key, keyFrom, keyTo, from, to, kind}    `from`/`to`: value with its quotes
- *     parts:  {from, to, cls}     what is coloured in place (access, syslog), in order
+ *     parts:  {from, to, cls}     what is coloured in place (access, syslog), in order; "" as it is
  *     time, level, message: the field or part that holds it, as {from, to}, or null
  *
  * Own scanners, because the columns are needed and because a line of a log is hostile: they go
@@ -196,7 +196,7 @@ const ACCESS = new RegExp(
     `${QUOTED} (\\d{3}) (\\d+|-)(?: ${QUOTED} ${QUOTED})?(.*)$`,
   "ds",
 );
-const ACCESS_CLASSES = ["host", "host", "dim", "dim", "time", "request"];
+const ACCESS_CLASSES = ["", "", "", "", "time", "request"];
 const REQUEST = /^([A-Z]{1,20}) (\S+)(?: (HTTP\/[\d.]+))?$/d;
 
 /** @param {string} line @returns {Parsed | null} */
@@ -208,7 +208,7 @@ function parseAccess(line) {
   const parts = [];
   const status = Number(hit[7]);
   const colour = `st${String(status).charAt(0)}`;
-  [...ACCESS_CLASSES, colour, "val", "dim", "dim", "val"].forEach((cls, i) => {
+  [...ACCESS_CLASSES, colour, "", "dim", "dim", ""].forEach((cls, i) => {
     const place = hit.indices?.[i + 1];
     if (!place || place[0] === place[1]) return;
     const [from, to] = place;
@@ -239,8 +239,8 @@ const SYSLOG = [
   new RegExp(`^(<\\d{1,3}>)?(${STAMP}) ([\\w.:-]+) ([^\\s:[\\]]{1,100})(\\[\\d+\\])?: (.*)$`, "ds"),
 ];
 const SYSLOG_CLASSES = [
-  ["dim", "time", "host", "key", "dim", "dim", "dim", "msg"],
-  ["dim", "time", "host", "key", "dim", "msg"],
+  ["dim", "time", "dim", "key", "dim", "dim", "dim", "msg"],
+  ["dim", "time", "dim", "key", "dim", "msg"],
 ];
 
 /** @param {string} line @returns {Parsed | null} */

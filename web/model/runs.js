@@ -15,7 +15,7 @@
  *   fileRange(row, a, b) -> {from, to}    the part of the line that display text a…b shows
  *   displayRange(row, from, to) -> {from, to} | null     and the other way
  *
- * Classes: time host dim key msg val str num ctl link, lv-error lv-warn lv-info lv-debug,
+ * Classes: time dim key msg val str num ctl link, lv-error lv-warn lv-info lv-debug,
  * st1 … st5 (HTTP status), find find-cur mk1 … mk4, and those of ansi.js. They come from tables,
  * never from the line.
  */
@@ -52,7 +52,7 @@ const WORTH = {
   "find-cur": 5, find: 4, mk1: 4, mk2: 4, mk3: 4, mk4: 4,
   link: 3, "lv-error": 3, "lv-warn": 3, st5: 3, st4: 3,
   time: 2, "lv-info": 2, "lv-debug": 2, msg: 2, ctl: 2,
-  key: 0, str: 0, num: 0, dim: 0, val: 0, host: 0,
+  key: 0, str: 0, num: 0, dim: 0, val: 0,
 };
 
 /**
@@ -120,7 +120,8 @@ function toRuns(pieces, line, marks) {
     /** @param {{from: number, to: number}} range */
     const touches = ({ from, to }) => from < piece.to && to > piece.from;
     const here = over.filter(touches);
-    const linked = links.filter(touches);
+    // What stands in an escape sequence is nothing that somebody wrote to be followed.
+    const linked = piece.cls === "ctl" ? [] : links.filter(touches);
     const at = (/** @type {number} */ column) => {
       let best = "";
       for (const { from, to, cls } of here) {

@@ -50,21 +50,21 @@ test("logfmt needs pairs from the start, and keeps quoted values whole", () => {
 
 test("access logs are coloured in place", () => {
   assert.deepEqual(parts('203.0.113.7 - bob [22/Nov/2026:14:02:11 +0000] "POST /api?x=1 HTTP/1.1" 502 166 "-" "curl/8 \\"q\\"" rt=0.1'), [
-    "host=203.0.113.7", "dim=-", "dim=bob", "time=22/Nov/2026:14:02:11 +0000", "key=POST", "msg=/api?x=1",
-    "dim=HTTP/1.1", "st5=502", "val=166", "dim=-", 'dim=curl/8 \\"q\\"', "val= rt=0.1",
+    "=203.0.113.7", "=-", "=bob", "time=22/Nov/2026:14:02:11 +0000", "key=POST", "msg=/api?x=1",
+    "dim=HTTP/1.1", "st5=502", "=166", "dim=-", 'dim=curl/8 \\"q\\"', "= rt=0.1",
   ]);
   assert.deepEqual(parts('example.org:443 ::1 - - [22/Nov/2026:14:02:11 +0000] "\\x16\\x03" 400 0').slice(-3),
-    ["msg=\\x16\\x03", "st4=400", "val=0"]);
+    ["msg=\\x16\\x03", "st4=400", "=0"]);
   assert.equal(parseLine('::1 - - [x] "GET / HTTP/1.1" 200 5')?.status, 200);
 });
 
 test("syslog old and new is coloured in place", () => {
   assert.deepEqual(parts("Nov 22 14:02:06 web-01 sshd[812]: Accepted key"),
-    ["time=Nov 22 14:02:06", "host=web-01", "key=sshd", "dim=[812]", "msg=Accepted key"]);
+    ["time=Nov 22 14:02:06", "dim=web-01", "key=sshd", "dim=[812]", "msg=Accepted key"]);
   assert.deepEqual(parts("2026-11-22T14:02:06.123456+01:00 web-01 kernel: [12.3] x"),
-    ["time=2026-11-22T14:02:06.123456+01:00", "host=web-01", "key=kernel", "msg=[12.3] x"]);
+    ["time=2026-11-22T14:02:06.123456+01:00", "dim=web-01", "key=kernel", "msg=[12.3] x"]);
   assert.deepEqual(parts('<34>1 2026-11-22T14:02:06Z host app 12 ID [a b="c]"][d] it broke'), [
-    "dim=<34>", "time=2026-11-22T14:02:06Z", "host=host", "key=app", "dim=12", "dim=ID", 'dim=[a b="c]"][d]', "msg=it broke"]);
+    "dim=<34>", "time=2026-11-22T14:02:06Z", "dim=host", "key=app", "dim=12", "dim=ID", 'dim=[a b="c]"][d]', "msg=it broke"]);
 });
 
 test("a log has the form in which four fifths of its lines are", () => {

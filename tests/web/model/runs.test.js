@@ -37,14 +37,15 @@ test("logfmt the same way; access logs and syslog in place", () => {
   assert.equal(look('ts=2026-11-22T14:02:06Z caller=x level=warn msg="slow query" ms=812'),
     'time<2026-11-22T14:02:06Z> lv-warn<WARN > msg<slow query>  key<caller>=x key<ms>=812');
   assert.equal(look('::1 - - [22/Nov/2026:14:02:11 +0000] "GET /x HTTP/1.1" 502 166'),
-    'host<::1> dim<-> dim<-> [time<22/Nov/2026:14:02:11 +0000>] "key<GET> msg</x> dim<HTTP/1.1>" st5<502> 166');
+    '::1 - - [time<22/Nov/2026:14:02:11 +0000>] "key<GET> msg</x> dim<HTTP/1.1>" st5<502> 166');
   assert.equal(rowOf('::1 - - [22/Nov/2026:14:02:11 +0000] "GET /x HTTP/1.1" 502 166', { format: "access" }).ground, "error");
   assert.equal(rowOf('::1 - - [22/Nov/2026:14:02:11 +0000] "GET /x HTTP/1.1" 404 166', { format: "access" }).ground, "");
   assert.equal(look("Nov 22 14:02:06 web-01 app[12]: ERROR: it broke"),
-    "time<Nov 22 14:02:06> host<web-01> key<app>dim<[12]>: lv-error<ERROR>msg<: it broke>");
+    "time<Nov 22 14:02:06> dim<web-01> key<app>dim<[12]>: lv-error<ERROR>msg<: it broke>");
 });
 
 test("a line with colours of its own keeps them; other sequences are out of sight, in Raw labels", () => {
+  assert.ok(rowOf("\x1b]8;;https://a.b/c\x1b\\x", { raw: true }).runs.every((run) => run.href === ""), "no link from a sequence");
   const line = "\x1b[90m14:02:06\x1b[0m \x1b[31mERROR\x1b[0m x\x1b]0;title\x07y\x1b[2K";
   assert.equal(look(line), "a8<14:02:06> a1<ERROR> xy");
   assert.equal(look(line, { raw: true }), "a8<14:02:06> a1<ERROR> xctl<␛]0;title␇>yctl<␛[2K>");
