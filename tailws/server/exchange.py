@@ -33,6 +33,10 @@ class Refused(Exception):
         self.headers = headers
 
 
+class CutShort(Exception):
+    """A streaming answer ends in the middle, for a reason that its producer has told the log."""
+
+
 @dataclass(frozen=True, slots=True)
 class Peer:
     """Who is at the other end, after what trusted proxies say about it."""
@@ -93,7 +97,7 @@ class Producer(Protocol):
 
         The same three as `io.RawIOBase.read` of a non-blocking file. Called when the client has
         room, and again after each wake. What it raises ends the answer in the middle, which the
-        client sees as such.
+        client sees as such; `CutShort` is for what is no mistake of ours.
         """
 
     def close(self) -> None:

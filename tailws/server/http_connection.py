@@ -5,7 +5,7 @@ routed and answered; pipelined ones wait in h11's buffer. An answer is whole, pr
 takes it, or an upgrade, after which the stream has another handler and this object is done.
 
 Every wait has a deadline: for a request to arrive whole (slowloris), between two requests, for a
-client to take its answer, for its good-bye. One timer a connection serves them all.
+client to take its answer, for its good-bye. One deadline a connection serves them all.
 """
 
 from __future__ import annotations
@@ -19,11 +19,12 @@ from typing import TYPE_CHECKING
 
 import h11
 
-from tailws.runtime.loop import Timer
+from tailws.runtime.deadline import Deadline
 from tailws.runtime.stream import Stream
 from tailws.server.exchange import (
     AccessRecord,
     Answer,
+    CutShort,
     Handler,
     Peer,
     Producer,
@@ -74,7 +75,6 @@ class HttpConnection:
         "_server",
         "_since",
         "_stream",
-        "_timer",
         "_tls",
         "_unix",
     )
@@ -99,10 +99,9 @@ class HttpConnection:
         self._since = 0.0
         self._sent_before = 0
         self._progress = 0
-        self._timer: Timer | None = None
+        self._deadline = Deadline(server.loop, self._expired)
         # A connection that sends nothing is closed as one that sends slowly is.
-        self._deadline = 0.0
-        self._expire(server.limits.request_timeout)
+        self._deadline.set(server.limits.request_timeout)
 
     # -- what the stream tells
 
@@ -115,7 +114,7 @@ class HttpConnection:
             return
         if self._phase is _Phase.IDLE:
             self._phase = _Phase.READING
-            self._expire(self._server.limits.request_timeout)
+            self._deadline.set(self._server.limits.request_timeout)
         self._advance()
 
     def on_room(self) -> None:
@@ -200,7 +199,7 @@ class HttpConnection:
     def _serve(self) -> None:
         self._phase = _Phase.ANSWERING
         self._ahead = len(self._h11.trailing_data[0])
-        self._expire(self._server.limits.idle_timeout)
+        self._deadline.set(self._server.limits.idle_timeout)
         self._progress = self._stream.sent
         self._start_record()
         try:
@@ -314,7 +313,7 @@ class HttpConnection:
         self._phase = _Phase.IDLE
         waiting, self._ahead = self._ahead, 0
         limits = self._server.limits
-        self._expire(limits.request_timeout if waiting else limits.idle_timeout)
+        self._deadline.set(limits.request_timeout if waiting else limits.idle_timeout)
         self._stream.resume()
 
     # -- answers that are produced
@@ -332,17 +331,20 @@ class HttpConnection:
     def _wake(self) -> None:
         if self._producer is not None and not self._pump_due and not self._stream.owed:
             self._pump_due = True
-            self._server.loop.defer(self._pump_later)
+            self._server.loop.defer(self._pump)
 
-    def _pump_later(self) -> None:
+    def _pump(self) -> None:
+        """Go on with an answer that is produced; what its producer raises breaks it off."""
         self._pump_due = False
         try:
-            self._pump()
+            self._pull()
+        except CutShort:
+            self.close("the answer was cut short")
         except Exception:
             log.exception("producing an answer for %s failed", self._stream.peer)
             self.close("internal error")
 
-    def _pump(self) -> None:
+    def _pull(self) -> None:
         """Send what the producer has, as long as the kernel takes it and others need not wait."""
         room = TURN_BYTES
         while self._producer is not None and not self._stream.owed and not self._stream.closed:
@@ -393,7 +395,7 @@ class HttpConnection:
         """Send what is owed, say good-bye, and wait for the peer's, but not for long."""
         self._phase = _Phase.LEAVING
         self._progress = self._stream.sent
-        self._expire(self._server.limits.linger)
+        self._deadline.set(self._server.limits.linger)
         self._stream.end()
 
     def stop(self) -> None:
@@ -412,34 +414,18 @@ class HttpConnection:
     def _drop(self) -> None:
         """Release everything but the stream. Idempotent."""
         self._phase = _Phase.GONE
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._deadline.cancel()
         self._end_producer()
         self._write_record()
         self._server.forget(self)
 
     # -- deadlines
 
-    def _expire(self, seconds: float) -> None:
-        """Let the current phase end in `seconds`; the timer is moved only when it is too late."""
-        loop = self._server.loop
-        self._deadline = loop.clock() + seconds
-        if self._timer is not None:
-            if self._timer.when <= self._deadline:
-                return
-            self._timer.cancel()
-        self._timer = loop.call_at(self._deadline, self._on_timer)
-
-    def _on_timer(self) -> None:
-        loop = self._server.loop
-        self._timer = None
-        if loop.clock() < self._deadline:
-            self._timer = loop.call_at(self._deadline, self._on_timer)
-        elif self._phase is _Phase.READING:
+    def _expired(self) -> None:
+        if self._phase is _Phase.READING:
             self._refuse(Refused(408, "The request did not arrive in time."))
         elif self._phase in (_Phase.ANSWERING, _Phase.LEAVING) and self._moved_on():
-            self._expire(self._server.limits.idle_timeout)
+            self._deadline.set(self._server.limits.idle_timeout)
         else:
             self.close("deadline")
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tailws.config import Listen
 from tailws.runtime.stream import Stream
 from tailws.server.access import Access, Token
-from tailws.server.exchange import Refused, Request, Response, Route, Streaming, Upgrade
+from tailws.server.exchange import CutShort, Refused, Request, Response, Route, Streaming, Upgrade
 from tailws.server.http import ROOM_TO_REFUSE, HttpLimits
 
 from .rig import Client, Rig, text, wait_for
@@ -461,6 +461,35 @@ def test_a_producer_that_fails_breaks_its_answer_off(rig: Make) -> None:
     feed(server, lines, 1)  # type: ignore[arg-type]  # not bytes: len() raises
     assert b"0\r\n" not in client.rest()
     wait_for(lambda: lines.closed == 1, "the producer to be closed")
+
+
+@pytest.mark.parametrize("waited", [False, True])
+def test_an_answer_may_be_cut_short(
+    rig: Make, caplog: pytest.LogCaptureFixture, waited: bool
+) -> None:
+    """A producer that says `CutShort` breaks its answer off, whether it was woken or there was room
+    again, and that is no mistake to be logged."""
+    server, lines = rig(), Lines()
+    streaming(server, lines)
+    client = server.start().client()
+    client.send("GET /tail HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    client.head()
+    chunks = [b"x" * 65536] * (100 if waited else 1)
+    plain = lines.next_chunk
+
+    def next_chunk() -> bytes | None:
+        chunk = plain()
+        if chunk is None and lines.pulled > len(chunks):
+            raise CutShort
+        return chunk
+
+    lines.next_chunk = next_chunk  # type: ignore[method-assign]
+    feed(server, lines, *chunks)
+    rest = client.rest()
+    assert rest.count(b"x") == 65536 * len(chunks)
+    assert not rest.endswith(b"0\r\n\r\n")
+    wait_for(lambda: lines.closed == 1, "the producer to be closed")
+    assert not caplog.records
 
 
 def test_requests_behind_a_stream_wait_bounded(rig: Make) -> None:
