@@ -53,10 +53,9 @@ def test_first_visit_follows_the_most_recently_active_log(visit: Callable[..., A
         # A second visit, with warm caches, is what is measured: the first one starts the browser.
         page.reload()
         page.wait_for_selector(".row:not(.rule)")
-        took = page.evaluate(
-            "performance.now() - performance.getEntriesByType('navigation')[0].domContentLoadedEventEnd"
-        )
-        assert took < 3000
+        ready = "performance.getEntriesByType('navigation')[0].domContentLoadedEventEnd"
+        took = page.evaluate(f"performance.now() - {ready}")
+        assert took < 3000  # 300 ms on an idle machine
 
 
 def test_following_keeps_up_without_long_tasks(

@@ -43,6 +43,8 @@ export class Block {
     this.late = /** @type {Map<number, number> | null} */ (null);
     /** Which part of a message this is, when it is not the whole: its cursors are the message's. */
     this.part = /** @type {{first: boolean, last: boolean} | null} */ (null);
+    /** Lines of the message before the first of this part. */
+    this.skip = 0;
   }
 
   /** @param {number} i */
@@ -84,6 +86,7 @@ export class Blocks {
     /** @type {Block[]} */
     this.list = [];
     this.weight = 0;
+    this.rules = 0;
     /** Counts every change of content, for whoever keeps something derived from it. */
     this.version = 0;
   }
@@ -106,9 +109,7 @@ export class Blocks {
 
   /** Lines held, rules left out. */
   get lines() {
-    let n = 0;
-    for (const block of this.list) if (!block.rule) n += block.count;
-    return n;
+    return this.rows - this.rules;
   }
 
   /** @param {Block} block */
@@ -125,6 +126,7 @@ export class Blocks {
     block.base = this.end;
     this.list.push(block);
     this.weight += block.weight;
+    if (block.rule) this.rules++;
   }
 
   /** @param {Block} block */
@@ -134,6 +136,7 @@ export class Blocks {
     block.base = this.first - block.count;
     this.list.unshift(block);
     this.weight += block.weight;
+    if (block.rule) this.rules++;
   }
 
   /**
@@ -157,6 +160,7 @@ export class Blocks {
     }
     this.list.splice(at > 0 ? index + 1 : index, 0, ...parts);
     this.weight += block.weight;
+    if (block.rule) this.rules++;
     this.#renumber(at > 0 ? index + 1 : index);
     return undefined;
   }
@@ -174,6 +178,7 @@ export class Blocks {
     if (index < 0) return;
     this.version++;
     this.weight -= block.weight;
+    if (block.rule) this.rules--;
     block.held = false;
     if (index === 0) {
       this.list.shift();
@@ -186,7 +191,7 @@ export class Blocks {
   clear() {
     for (const block of this.list) block.held = false;
     this.list = [];
-    this.weight = 0;
+    this.weight = this.rules = 0;
     this.version++;
   }
 
@@ -247,6 +252,7 @@ export class Blocks {
       }
       gone.held = false;
       rows -= gone.count;
+      if (gone.rule) this.rules--;
       this.weight -= gone.weight;
     }
     if (top > 0 || bottom < this.list.length) {
@@ -287,7 +293,7 @@ const moved = new WeakMap();
 export function resolve(ref) {
   let { block, i } = ref;
   for (let hops = moved.get(block); hops; hops = moved.get(block)) {
-    const hop = hops.find((one) => i >= one.at);
+    const hop = hops.findLast((one) => i >= one.at); // of several cuts the one nearest before it
     if (!hop) break;
     i -= hop.at;
     block = hop.into;
@@ -344,6 +350,7 @@ export function slice(block, from, to) {
   const first = from === 0 && (block.part?.first ?? true);
   const last = to === block.count && (block.part?.last ?? true);
   part.part = first && last ? null : { first, last };
+  part.skip = block.skip + from;
   if (block.late) {
     for (const [i, ms] of block.late) {
       if (i >= from && i < to) (part.late ??= new Map()).set(i - from, ms);

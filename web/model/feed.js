@@ -12,9 +12,10 @@
  * @typedef {import("./blocks.js").Rule} Rule
  * @typedef {{top: string | null, bottom: string | null, above: boolean, topAt: number | null,
  *   bottomAt: number | null}} Edge above: whether there is more before `top`
- * @typedef {{end: true} | {start: true} | {cursor: string, skip?: number, mark?: boolean}
- *   | {time: number} | {fraction: number} | {number: number}} Place skip: lines after the cursor
- *   under this feed's filter
+ * @typedef {{end: true} | {start: true} | {cursor: string, skip?: number, under?: Filter,
+ *   link?: boolean}
+ *   | {time: number} | {fraction: number} | {number: number}} Place skip: lines after the cursor,
+ *   under the filter `under`, or else under this feed's; link: whether the line may be gone
  * @typedef {{to: Ref | null, place: Place, exact: boolean, first: boolean}} Opened
  *
  * @typedef {object} Host what the pane does when something comes of it
@@ -82,6 +83,8 @@ export class Feed {
     this.awaited = new Map();
     /** What the daemon sends lines of, under which filter. */
     this.subscribed = "";
+    /** What was shown before the window that is being opened: it comes back when that fails. */
+    this.before = { sources: /** @type {string[]} */ ([]), filter: /** @type {Filter} */ ({}), attached: false };
     /** Live lines beyond the lower edge that were counted, and must not be counted again. */
     this.ahead = 0;
   }
@@ -112,6 +115,7 @@ export class Feed {
       if (!sources.includes(source)) this.#send({ type: "unsubscribe", source });
     }
     const first = sources.join("\n") !== this.sources.join("\n");
+    if (!this.opening) this.before = { sources: this.sources, filter: this.filter, attached: this.attached };
     this.sources = sources;
     this.filter = filter;
     this.opening = new Opening(place, sources, first, ++this.ids);
@@ -155,7 +159,7 @@ export class Feed {
     this.awaited.clear();
   }
 
-  /** @param {string} source @param {{lines: number} | {cursor: string}} where */
+  /** @param {string} source @param {{lines: number} | {cursor: string} | {from: string}} where */
   #subscribe(source, where) {
     const id = ++this.ids;
     this.awaited.set(source, id);
@@ -251,17 +255,25 @@ export class Feed {
     for (const source of this.sources) {
       // Wherever one reads, what comes at the end is counted.
       if ("end" in place) this.#subscribe(source, { lines: this.merged ? 0 : OPENING });
+      else if ("start" in place && !this.features.has("locate")) this.#subscribe(source, { from: "start" });
       else if (!counted) this.#subscribe(source, { lines: 0 });
-      if ("end" in place) continue;
-      if ("cursor" in place && !place.skip) {
+      if ("end" in place || ("start" in place && !this.features.has("locate"))) continue;
+      const near = "cursor" in place && ((!place.skip && !place.link) || !this.features.has("locate"));
+      if (near) {
         this.#around(source, place.cursor);
       } else if ("start" in place) {
         this.#send({ type: "locate", source, fraction: 0, id: opening.id });
       } else {
-        const keys = "skip" in place ? this.#keys() : {};
-        this.#send({ type: "locate", source, ...place, ...keys, id: opening.id });
+        this.#send({ type: "locate", source, ...this.#where(place), id: opening.id });
       }
     }
+  }
+
+  /** A place as the keys of `locate`. @param {Place} place */
+  #where(place) {
+    if (!("cursor" in place)) return place;
+    const { cursor, skip = 0, under = this.filter } = place;
+    return { cursor, skip, ...filterKeys(under) };
   }
 
   /** Asks for the lines around a cursor. @param {string} source @param {string} cursor */
@@ -311,7 +323,7 @@ export class Feed {
     if (head.id !== undefined && awaited !== head.id) return;
     this.awaited.delete(head.source);
     const opening = this.opening;
-    if (opening && "end" in opening.place) {
+    if (opening && ("end" in opening.place || "start" in opening.place)) {
       opening.edge(head.source).bottom = head.cursor;
       opening.edge(head.source).top = head.cursor;
       opening.subscribed.add(head.source);
@@ -379,6 +391,8 @@ export class Feed {
     const { above, below } = this.blocks.trim(this.host.eye());
     this.weave.droppedAbove(above, this.edges);
     this.weave.droppedBelow(below.reverse(), this.edges);
+    // The rule that says so weighs something too, and may have been all that was dropped.
+    if (above.length && !this.above && this.blocks.rows) this.#beginning();
     if (below.length) {
       this.atEnd.clear();
       this.detach();
@@ -481,13 +495,22 @@ export class Feed {
       const index = queue?.findIndex((request) => request.id === head.id) ?? -1;
       if (queue && index >= 0) queue.splice(index, 1);
     }
+    if (head.code === "bad-pattern" && this.opening) this.#restore();
     this.host.failed(head.message, head.code);
+  }
+
+  /** The new window cannot be had: the old one goes on, exactly where it stopped. */
+  #restore() {
+    this.opening = null;
+    this.awaited.clear();
+    Object.assign(this, this.before);
+    if (this.sources.length) this.resume();
   }
 
   /** A new window has all that it asked for: it replaces the old one. */
   #opened() {
     const opening = /** @type {Opening} */ (this.opening);
-    const live = "end" in opening.place;
+    const live = opening.subscribed.size > 0;
     this.opening = null;
     this.blocks.clear();
     this.weave.clear();

@@ -7,12 +7,16 @@
  *
  * @typedef {import("./blocks.js").Block} Block
  * @typedef {import("./blocks.js").Rule} Rule
- * @typedef {{text: string, cls: string, fg?: string, bg?: string, from: number, to: number}} Run
+ * @typedef {import("./fields.js").Format} Format
+ * @typedef {import("./runs.js").Run} Run
+ * @typedef {import("./runs.js").Row} Content
+ * @typedef {import("./runs.js").Mark} Mark
  * @typedef {{text: string, action: string, title?: string}} Chip
  * @typedef {object} Look
  * @property {string} cls
  * @property {Run[]} runs with soft breaks as "\n"
  * @property {number[]} breaks
+ * @property {Content | null} content null for a rule
  * @property {string} label
  * @property {string} colour
  * @property {Chip[]} chips
@@ -23,20 +27,29 @@
  *
  * @typedef {object} Options
  * @property {boolean} wrap
+ * @property {boolean} raw
+ * @property {"dark" | "light"} theme
  * @property {number} columns cells that fit a visual line
  * @property {number} line px
  * @property {boolean} numbers
  * @property {Map<string, {name: string, colour: string}> | null} names logs of a merged view
+ * @property {import("./times.js").TimeDisplay} times
+ * @property {number} bookmark ms that times may be counted from
  * @property {string} zone
  */
 
-import { Display } from "./cells.js";
+import { fold, groupOf, placeIn } from "./groups.js";
+import { rowOf } from "./runs.js";
+import { findTime, timeOf } from "./times.js";
 import { levelOf } from "./levels.js";
-import { bytes, clock, duration } from "./words.js";
+import { bytes, clock, count, duration } from "./words.js";
 import { breakRuns, wrap } from "./wrap.js";
 
 /** Height of a rule in the text, px. */
 export const RULE = 26;
+
+/** The reader's own zone. */
+const LOCAL = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
 
 /** Looks kept: those of a few screens. */
 const KEPT = 600;
@@ -53,9 +66,31 @@ const REASONS = {
 };
 
 export class Looks {
-  constructor() {
+  /**
+   * @param {import("./blocks.js").Blocks} blocks
+   * @param {() => number} clock ms; a time without a date is the nearest past one
+   */
+  constructor(blocks, clock) {
+    this.blocks = blocks;
+    this.clock = clock;
+    /** Heads of groups that are shown whole although they are long. @type {Map<Block, Set<number>>} */
+    this.open = new Map();
+    /** Whether all groups are shown whole. */
+    this.allOpen = false;
     /** @type {Options} */
-    this.options = { wrap: false, columns: 120, line: 20, numbers: true, names: null, zone: "UTC" };
+    this.options = {
+      wrap: false, raw: false, theme: "dark", columns: 120, line: 20, numbers: true, names: null,
+      times: "file", bookmark: NaN, zone: "UTC",
+    };
+    /** Formats of the logs, as far as they are known. @type {Map<string, Format | null>} */
+    this.formats = new Map();
+    /** Zones of logs that have one of their own. @type {Map<string, string>} */
+    this.zones = new Map();
+    /** What is marked in a line: find hits, Mark chips. @type {((line: string) => Mark[]) | null} */
+    this.marks = null;
+    /** Rows that are opened, with the height of what is below them, px. @type {Map<Block, Map<number, number>>} */
+    this.expanded = new Map();
+    this.now = clock();
     /** What must be drawn again when it changes. */
     this.epoch = 1;
     /** @type {Map<Block, Map<number, Look>>} */
@@ -76,6 +111,7 @@ export class Looks {
   /** Starts a new epoch. */
   again() {
     this.epoch++;
+    this.now = this.clock();
     this.kept.clear();
     this.keptCount = 0;
   }
@@ -83,16 +119,94 @@ export class Looks {
   /** @param {Block} block @param {number} i @returns {number} px */
   height(block, i) {
     if (block.rule) return RULE;
-    if (!this.options.wrap) return this.options.line;
+    const rows = this.rowsOf(block, i);
+    const below = rows && this.expanded.size ? (this.expanded.get(block)?.get(i) ?? 0) : 0;
+    return rows * this.options.line + below;
+  }
+
+  /** Visual lines of a row; 0 when it is folded away. @param {Block} block @param {number} i */
+  rowsOf(block, i) {
+    const { wrap, raw } = this.options;
+    if (!wrap && raw) return 1;
     if (block.epoch !== this.epoch || block.heights?.length !== block.count) {
       block.heights = new Uint16Array(block.count);
       block.epoch = this.epoch;
     }
     const known = block.heights[i];
-    if (known) return known * this.options.line;
-    const rows = block.length(i) * 2 <= this.options.columns ? 1 : this.of(block, i).rows;
-    block.heights[i] = rows;
-    return rows * this.options.line;
+    if (known) return known - 1;
+    const { place, final } = this.place(block, i);
+    let rows = place === "hidden" ? 0 : 1;
+    // No character is wider than two cells, but fields of a formatted line may be.
+    if (rows && wrap && block.length(i) * 4 > this.options.columns) rows = this.of(block, i).rows;
+    if (final) block.heights[i] = rows + 1;
+    return rows;
+  }
+
+  /**
+   * Where a row is in its group of continued lines.
+   * @param {Block} block @param {number} i
+   * @returns {{place: "shown" | "chip" | "hidden", hidden: number, head: number, size: number,
+   *   final: boolean}} final: whether it can change no more by what is loaded or arrives
+   */
+  place(block, i) {
+    const { blocks } = this;
+    const ord = block.base + i;
+    if (this.options.raw) return { place: "shown", hidden: 0, head: ord, size: 1, final: true };
+    const { first, end } = blocks;
+    const { source } = block;
+    const line = (/** @type {number} */ k) => {
+      if (k >= block.base && k < block.base + block.count) return block.line(k - block.base);
+      const at = blocks.at(k);
+      return at && !at.block.rule && at.block.source === source ? at.block.line(at.i) : null;
+    };
+    const group = groupOf(line, ord, first, end);
+    const head = group.size > 8 ? blocks.at(group.head) : null;
+    const open = this.allOpen || (head !== null && (this.open.get(head.block)?.has(head.i) ?? false));
+    const folded = fold(group.size, group.end >= end, open);
+    return {
+      place: placeIn(group, folded, ord), hidden: folded?.hidden ?? 0, head: group.head, size: group.size,
+      final: group.end < end && group.head > first,
+    };
+  }
+
+  /** Keeps a group open that is on screen; nothing changes by it now. @param {number} head ordinal */
+  keepOpen(head) {
+    const at = this.blocks.at(head);
+    if (!at) return;
+    const of = this.open.get(at.block) ?? new Set();
+    of.add(at.i);
+    this.open.set(at.block, of);
+  }
+
+  /** Shows a group whole, or folds it again. @param {number} head ordinal @param {boolean} open */
+  openGroup(head, open) {
+    const at = this.blocks.at(head);
+    if (!at) return;
+    const of = this.open.get(at.block) ?? new Set();
+    if (of.has(at.i) === open) return;
+    if (open) of.add(at.i);
+    else of.delete(at.i);
+    this.open.set(at.block, of);
+    this.again();
+  }
+
+  /** What a time needs to be read. @param {string} source */
+  context(source) {
+    return { zone: this.zones.get(source) ?? this.options.zone, now: this.now, local: LOCAL };
+  }
+
+  /** The time of a line, ms; NaN when it has none. @param {Block} block @param {number} i */
+  timeOf(block, i) {
+    return block.rule ? NaN : timeOf(block.line(i), this.context(block.source));
+  }
+
+  /** The time of a line or, when it has none, of the next line above that has, within reach. @param {Block} block @param {number} i */
+  timeNear(block, i) {
+    for (let k = i; k >= 0 && k > i - 200; k--) {
+      const t = this.timeOf(block, k);
+      if (t === t) return t;
+    }
+    return NaN;
   }
 
   /** @param {Block} block @param {number} i @returns {Look} */
@@ -117,42 +231,64 @@ export class Looks {
 
   /** @param {Block} block @param {number} i @returns {Look} */
   #line(block, i) {
-    const { names, numbers, columns } = this.options;
+    const { names, numbers, columns, raw, theme, times } = this.options;
     const line = block.line(i);
-    const display = new Display(line);
-    const found = levelOf(line);
-    const level = found?.level ?? "";
-    if (found && found.to > found.from) {
-      display.show(0, found.from);
-      display.show(found.from, found.to, `lv-${level}`);
-      display.show(found.to, line.length);
-    } else {
-      display.show(0, line.length);
-    }
-    /** @type {Run[]} */
-    let runs = display.pieces;
+    const context = this.context(block.source);
+    const content = rowOf(line, {
+      raw, theme, times, context, format: this.formats.get(block.source) ?? null,
+      reference: this.#reference(block, i), marks: this.marks?.(line) ?? [],
+    });
+    let { runs } = content;
     /** @type {number[]} */
     let breaks = [];
     if (this.options.wrap) {
-      breaks = wrap(runs.map((run) => run.text).join(""), columns);
+      breaks = wrap(content.text, columns);
       runs = breakRuns(runs, breaks);
     }
     /** @type {Chip[]} */
     const chips = [];
-    if (display.cut) chips.push({ text: `${bytes(display.cut)} more`, action: "expand" });
+    if (content.cut) chips.push({ text: `${bytes(content.cut)} more`, action: "expand" });
     const late = block.late?.get(i);
-    if (late !== undefined) chips.push({ text: `${duration(late)} late`, action: "late", title: "It came after later lines of other logs" });
+    if (late !== undefined) {
+      const title = "It came after later lines of the other logs";
+      chips.push({ text: `${duration(late)} late`, action: "late", title });
+    }
+    const group = this.place(block, i);
+    const ord = block.base + i;
+    let ground = content.ground;
+    let cont = "";
+    if (group.size > 1 && ord !== group.head) {
+      cont = "cont ";
+      const head = this.blocks.at(group.head);
+      const level = head && !head.block.rule ? (levelOf(head.block.line(head.i))?.level ?? null) : null;
+      if (level === "error" || level === "warn") ground = level;
+    }
+    if (group.place === "chip") {
+      chips.push({ text: `${count(group.hidden)} more lines`, action: "group", title: "Open this group" });
+    }
     const named = names?.get(block.source);
     const number = numbers && block.number !== null ? String(block.number + i) : "";
+    const base = content.base || cont ? "base-val " : "";
     return {
-      cls: level === "error" || level === "warn" ? `is-${level}` : "",
-      runs, breaks, chips, rule: null,
+      cls: `${cont}${base}${ground ? `is-${ground}` : ""}`,
+      runs, breaks, content, chips, rule: null,
       label: named ? named.name : number,
-      colour: named ? named.colour : "",
+      colour: named ? `log-${named.colour}` : "",
       rows: breaks.length + 1,
-      cells: display.column,
-      level,
+      cells: this.options.wrap ? 0 : content.cells,
+      level: content.level ?? "",
     };
+  }
+
+  /** What the time of a line is counted from, where it is. @param {Block} block @param {number} i */
+  #reference(block, i) {
+    if (this.options.times === "bookmark") return this.options.bookmark;
+    if (this.options.times !== "previous") return NaN;
+    for (let k = i - 1; k >= 0 && k > i - 20; k--) {
+      const found = findTime(block.line(k), this.context(block.source));
+      if (found) return found.ms;
+    }
+    return NaN;
   }
 
   /** @param {Block} block @param {Rule} rule @returns {Look} */
@@ -187,8 +323,8 @@ export class Looks {
         text = rule.text;
     }
     return {
-      cls: `rule rule-${rule.kind}`, runs: [], breaks: [], chips: [], rule: { strong, text }, label: "",
-      colour: this.options.names?.get(rule.source)?.colour ?? "", rows: 1, cells: 0, level: "",
+      cls: `rule rule-${rule.kind}`, runs: [], breaks: [], content: null, chips: [], rule: { strong, text }, label: "",
+      colour: "", rows: 1, cells: 0, level: "",
     };
   }
 }

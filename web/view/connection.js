@@ -2,11 +2,11 @@
  * The chip that says whether what is on screen is the truth now, and what is done about it if not.
  *
  * @typedef {import("../model/connect.js").State} State
- * @typedef {{state: State, ms: number, quiet: number, behind: number, last: string, now: number}}
- *   Standing behind: lines that are still to come, while following
+ * @typedef {{state: State, ms: number, quiet: number, behind: string, last: string, now: number}}
+ *   Standing behind: how much is still to come while following, or ""
  */
 
-import { count, duration } from "../model/words.js";
+import { duration } from "../model/words.js";
 import { fill, h, say, show } from "./dom.js";
 
 export class Connection {
@@ -33,10 +33,10 @@ export class Connection {
     let action = this.host.now;
     switch (state.phase) {
       case "live":
-        if (standing.behind > 0) {
+        if (standing.behind) {
           kind = "behind";
           word = "Catching up";
-          detail = `${count(standing.behind)} lines behind`;
+          detail = `${standing.behind} behind`;
           button = "Skip to live";
           action = this.host.skip;
         } else if (standing.quiet > 0) {

@@ -79,3 +79,31 @@ export function one(selector) {
   if (!(element instanceof HTMLElement)) throw new Error(`no element ${selector}`);
   return element;
 }
+
+/** @type {{theme: string, values: Map<string, string>}} */
+const colours = { theme: "", values: new Map() };
+/** @type {HTMLElement | null} */
+let swatch = null;
+
+/**
+ * A colour of the style sheet, for a canvas: computed, because a custom property is only its text.
+ * @param {string} token
+ */
+export function colour(token) {
+  const theme = `${document.documentElement.dataset.theme} ${matchMedia("(prefers-color-scheme: dark)").matches}`;
+  if (colours.theme !== theme) {
+    colours.theme = theme;
+    colours.values.clear();
+  }
+  let value = colours.values.get(token);
+  if (!value) {
+    if (!swatch) {
+      swatch = h("span", { hidden: true });
+      document.body.append(swatch);
+    }
+    swatch.style.color = `var(${token})`;
+    value = getComputedStyle(swatch).color;
+    colours.values.set(token, value);
+  }
+  return value;
+}

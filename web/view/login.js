@@ -95,6 +95,11 @@ export class Login {
     this.field.focus();
   }
 
+  /** What came of a try that was made without the field. @param {string} message @param {number} wait */
+  tell(message, wait) {
+    this.#wait(message, wait);
+  }
+
   close() {
     if (this.el.open) this.el.close();
     this.field.value = "";

@@ -165,9 +165,9 @@ export class Rows {
       const run = runs[k];
       let { text } = run;
       if (!text) continue;
-      if (run.cls || run.fg || run.bg) {
+      if (!isPlain(run)) {
         if (++spans >= MAX_SPANS) for (k++; k < runs.length; k++) text += runs[k].text;
-        node = span(el, node, run, text);
+        node = run.href ? anchor(el, node, run, text) : span(el, node, run, text);
       } else {
         for (; k + 1 < runs.length && isPlain(runs[k + 1]); k++) text += runs[k + 1].text;
         node = plain(el, node, text);
@@ -201,7 +201,7 @@ export class Rows {
 }
 
 /** @param {Run} run */
-const isPlain = (run) => !run.cls && !run.fg && !run.bg;
+const isPlain = (run) => !run.cls && !run.fg && !run.bg && !run.href;
 
 /** @param {string} text */
 function bold(text) {
@@ -245,6 +245,23 @@ function span(el, node, run, text) {
   if (style.color || run.fg) style.color = run.fg ?? "";
   if (style.backgroundColor || run.bg) style.backgroundColor = run.bg ?? "";
   return element.nextSibling;
+}
+
+/**
+ * A link that was found safe (http or https, shown as it is).
+ * @param {HTMLElement} el @param {ChildNode | null} node @param {Run} run @param {string} text
+ * @returns {ChildNode | null} the node behind
+ */
+function anchor(el, node, run, text) {
+  const link = document.createElement("a");
+  link.href = run.href;
+  link.rel = "noopener noreferrer";
+  link.target = "_blank";
+  link.tabIndex = -1;
+  link.className = run.cls;
+  link.append(text);
+  el.insertBefore(link, node);
+  return node;
 }
 
 /** @type {WeakMap<Element, Row>} */

@@ -21,7 +21,7 @@
 import { BARS } from "../model/activity.js";
 import { rows } from "../model/tree.js";
 import { bytes, count, duration, middle, plural, rate, short } from "../model/words.js";
-import { attribute, fill, h, say, show } from "./dom.js";
+import { attribute, colour, fill, h, say, show } from "./dom.js";
 import { ask } from "./frame.js";
 import { icon } from "./icons.js";
 
@@ -222,7 +222,7 @@ export class Sources {
 
   /** All bars of the visible rows. @param {number} first @param {number} visible @param {number} high */
   #sparks(first, visible, high) {
-    const { canvas, tree } = this;
+    const { canvas } = this;
     const context = canvas.getContext("2d");
     if (!context) return;
     const scale = devicePixelRatio || 1;
@@ -236,8 +236,8 @@ export class Sources {
     canvas.style.transform = `translateY(${first * high}px)`;
     context.setTransform(scale, 0, 0, scale, 0, 0);
     context.clearRect(0, 0, BAR_WIDTH, visible * high);
-    const plain = colour(tree, "--bar");
-    const red = colour(tree, "--err");
+    const plain = colour("--bar");
+    const red = colour("--err");
     const step = BAR_WIDTH / BARS;
     for (let k = 0; k < visible; k++) {
       const { source } = this.rows[first + k];
@@ -365,32 +365,4 @@ function marked(name, marks) {
   }
   if (at < name.length) parts.push(name.slice(at));
   return parts;
-}
-
-/** @type {{theme: string, values: Map<string, string>}} */
-const colours = { theme: "", values: new Map() };
-/** @type {HTMLElement | null} */
-let swatch = null;
-
-/**
- * A colour of the style sheet, for a canvas. Computed, for a custom property is only its text.
- * @param {HTMLElement} near @param {string} token
- */
-function colour(near, token) {
-  const theme = `${document.documentElement.dataset.theme}${matchMedia("(prefers-color-scheme: dark)").matches}`;
-  if (colours.theme !== theme) {
-    colours.theme = theme;
-    colours.values.clear();
-  }
-  let value = colours.values.get(token);
-  if (!value) {
-    if (!swatch) {
-      swatch = h("span", { hidden: true });
-      near.append(swatch);
-    }
-    swatch.style.color = `var(${token})`;
-    value = getComputedStyle(swatch).color;
-    colours.values.set(token, value);
-  }
-  return value;
 }

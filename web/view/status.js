@@ -5,7 +5,7 @@
  * @property {boolean} following
  * @property {number} lines new since reading began
  * @property {number} errors among them
- * @property {string[]} right facts at the right, most important last
+ * @property {string[][]} right facts at the right, each: words, figure, words
  * @property {string} hint
  * @property {boolean} [approximate] whether the counts are of the whole log, not of the filter
  */
@@ -55,6 +55,7 @@ export class Status {
     say(this.errors, `${count(facts.errors)} ${facts.errors === 1 ? "error" : "errors"}`);
     show(this.hint, facts.hint !== "");
     say(this.hintText, facts.hint);
-    fill(this.right, ...facts.right.map((fact) => h("span", { class: "fact" }, fact)));
+    fill(this.right, ...facts.right.map(([before, figure, after]) => h("span", { class: "fact" },
+      before && `${before} `, figure && h("b", null, figure), after && ` ${after}`)));
   }
 }

@@ -1,0 +1,190 @@
+/**
+ * The filter of a pane: one field, and a chip for each condition.
+ *
+ * @typedef {import("../model/filters.js").Chip} Chip
+ * @typedef {import("../model/filters.js").ChipKind} ChipKind
+ * @typedef {object} FilterState
+ * @property {Chip[]} chips
+ * @property {Map<Chip, string>} errors a sentence for each chip that is refused
+ * @property {string} count what is shown of what there is
+ * @property {string} progress "searched back to …", while nothing is found
+ *
+ * @typedef {object} FilterHost
+ * @property {(chips: Chip[]) => void} change
+ * @property {() => void} save
+ * @property {() => void} stop
+ * @property {() => void} leave
+ */
+
+import { MAX_CHIPS, PRESETS, bodyOf, parseBody, parseTyped, typedOf } from "../model/filters.js";
+import { attribute, fill, h, say, show } from "./dom.js";
+import { icon } from "./icons.js";
+
+/** @type {Record<ChipKind, string>} */
+const WORD = { show: "Show", hide: "Hide", mark: "Mark" };
+
+export class FilterBar {
+  /** @param {FilterHost} host */
+  constructor(host) {
+    this.host = host;
+    /** @type {Chip[]} */
+    this.chips = [];
+    this.field = h("input", {
+      type: "text", class: "chip-field", placeholder: "Show, hide or mark lines…", spellcheck: "false",
+      autocomplete: "off", autocapitalize: "none", "aria-label": "Filter: x shows, -x hides, +x marks, /x/ is a pattern",
+      onkeydown: (/** @type {KeyboardEvent} */ event) => this.#key(event), oninput: () => this.#typed(),
+    });
+    this.kind = h("select", { class: "chip-kind", "aria-label": "What it does" },
+      ...Object.entries(WORD).map(([value, text]) => h("option", { value }, text)));
+    this.regex = toggle(".*", "Regular expression (RE2)");
+    this.case = toggle("Aa", "Match upper and lower case");
+    this.options = h("span", { class: "chip-options", hidden: true }, this.kind, this.case, this.regex);
+    this.list = h("span", { class: "chips", role: "list", "aria-label": "Filters" });
+    this.box = h("div", { class: "chip-box" }, this.list, this.field, this.options, h("kbd", null, "f"));
+    this.box.addEventListener("mousedown", (event) => {
+      if (event.target === this.box || event.target === this.list) {
+        event.preventDefault();
+        this.field.focus();
+      }
+    });
+    this.errors = this.#preset("Errors", PRESETS.errors);
+    this.warnings = this.#preset("Warnings", PRESETS.warnings);
+    this.save = h("button", { type: "button", class: "preset", title: "Keep these logs and filters under a name", onclick: () => this.host.save() }, icon("star"), "Save view");
+    this.count = h("span", { class: "filter-count" });
+    this.error = h("p", { class: "filter-error", role: "alert", hidden: true });
+    this.progressText = h("span", null);
+    this.progress = h("p", { class: "filter-progress", role: "status", hidden: true }, this.progressText,
+      h("button", { type: "button", class: "text-button", onclick: () => this.host.stop() }, "Stop"));
+    this.el = h("div", { class: "filter-bar" },
+      h("div", { class: "filter-line" }, this.box, this.errors, this.warnings, this.save, this.count), this.error, this.progress);
+    this.key = "";
+  }
+
+  /** @param {string} text @param {Chip} preset */
+  #preset(text, preset) {
+    return h("button", { type: "button", class: "preset", onclick: () => {
+      const there = this.chips.find((chip) => same(chip, preset));
+      if (there) this.#set(this.chips.filter((chip) => chip !== there));
+      else this.#set([...this.chips.filter((chip) => chip.form !== "level"), { ...preset }]);
+    } }, text);
+  }
+
+  focus() {
+    this.field.focus();
+  }
+
+  /** @param {FilterState} state */
+  set(state) {
+    this.chips = state.chips;
+    say(this.count, state.count);
+    show(this.progress, state.progress !== "");
+    say(this.progressText, state.progress);
+    const key = JSON.stringify([state.chips, [...state.errors.values()]]);
+    if (key === this.key) return;
+    this.key = key;
+    fill(this.list, ...state.chips.map((chip) => this.#chip(chip, state.errors.get(chip))));
+    attribute(this.errors, "aria-pressed", String(state.chips.some((chip) => same(chip, PRESETS.errors) && chip.on)));
+    attribute(this.warnings, "aria-pressed", String(state.chips.some((chip) => same(chip, PRESETS.warnings) && chip.on)));
+    const [first] = state.errors.values();
+    this.#error(first ?? "");
+  }
+
+  /** @param {string} text */
+  #error(text) {
+    show(this.error, text !== "");
+    say(this.error, text);
+    attribute(this.field, "aria-invalid", text !== "" ? "true" : null);
+  }
+
+  /** @param {Chip} chip @param {string | undefined} error */
+  #chip(chip, error) {
+    const text = bodyOf(chip);
+    const marks = this.chips.filter((one) => one.kind === "mark");
+    const colour = chip.kind === "mark" ? ` mk${(marks.indexOf(chip) % 4) + 1}` : "";
+    const edit = () => this.#edit(chip);
+    return h("span", { class: `chip ${chip.kind}${colour}${chip.on ? "" : " off"}${error ? " bad" : ""}`, role: "listitem" },
+      h("button", {
+        type: "button", class: "chip-main", "aria-pressed": String(chip.on),
+        title: `${error ?? (chip.on ? "Click: off" : "Click: on")}. Double click or Enter: edit`,
+        onclick: (/** @type {MouseEvent} */ event) => {
+          if (event.detail === 0) edit();
+          else this.#set(this.chips.map((one) => (one === chip ? { ...one, on: !one.on } : one)));
+        },
+        ondblclick: edit,
+      }, h("b", null, WORD[chip.kind]), h("span", null, text.length > 40 ? `${text.slice(0, 39)}…` : text)),
+      h("button", { type: "button", class: "chip-x", "aria-label": `Remove ${WORD[chip.kind]} ${text}`, title: "Remove", onclick: () => this.#set(this.chips.filter((one) => one !== chip)) }, icon("close")));
+  }
+
+  /** @param {Chip} chip */
+  #edit(chip) {
+    this.field.value = typedOf(chip);
+    this.#set(this.chips.filter((one) => one !== chip && !same(one, { ...chip, on: !chip.on })));
+    this.field.focus();
+    this.#typed();
+  }
+
+  /** @param {Chip[]} chips */
+  #set(chips) {
+    this.host.change(chips.slice(0, 2 * MAX_CHIPS));
+  }
+
+  #typed() {
+    show(this.options, this.field.value !== "");
+    const parsed = this.#parse();
+    this.#error(parsed && "error" in parsed ? parsed.error : "");
+    if (/^[-+]/.test(this.field.value)) this.kind.value = this.field.value[0] === "-" ? "hide" : "mark";
+  }
+
+  #parse() {
+    const text = this.field.value;
+    const signed = /^\s*[-+]/.test(text);
+    const kind = /** @type {ChipKind} */ (this.kind.value);
+    const parsed = signed || kind === "show" ? parseTyped(text) : parseBody(kind, text);
+    if (!parsed || "error" in parsed) return parsed;
+    if (pressed(this.regex) && parsed.form === "text") parsed.form = "regex";
+    if (pressed(this.case)) parsed.caseRule = "match";
+    return parsed;
+  }
+
+  /** @param {KeyboardEvent} event */
+  #key(event) {
+    if (event.key === "Enter") {
+      event.preventDefault();
+      const parsed = this.#parse();
+      if (!parsed) return this.host.leave();
+      if ("error" in parsed) return this.#error(parsed.error);
+      this.field.value = "";
+      this.kind.value = "show";
+      attribute(this.regex, "aria-pressed", "false");
+      attribute(this.case, "aria-pressed", "false");
+      this.#typed();
+      this.#set([...this.chips.filter((one) => !same(one, parsed)), parsed]);
+    } else if (event.key === "Backspace" && this.field.value === "" && this.chips.length) {
+      event.preventDefault();
+      this.#set(this.chips.slice(0, -1));
+    } else if (event.key === "Escape") {
+      event.preventDefault();
+      event.stopPropagation();
+      if (this.field.value) {
+        this.field.value = "";
+        this.#typed();
+      } else this.host.leave();
+    }
+    return undefined;
+  }
+}
+
+/** @param {Chip} a @param {Chip} b */
+function same(a, b) {
+  return a.kind === b.kind && a.form === b.form && a.text === b.text && a.word === b.word && a.caseRule === b.caseRule;
+}
+
+/** @param {string} text @param {string} title */
+function toggle(text, title) {
+  const button = h("button", { type: "button", class: "toggle", title, "aria-label": title, "aria-pressed": "false", onclick: () =>
+    attribute(button, "aria-pressed", String(!pressed(button))) }, text);
+  return button;
+}
+
+/** @param {Element} button */
+const pressed = (button) => button.getAttribute("aria-pressed") === "true";

@@ -1,0 +1,128 @@
+/**
+ * Find: a docked bar. It finds in what is in view at once; the daemon looks through the whole log.
+ *
+ * @typedef {{text: string, regex: boolean, caseRule: import("../model/matcher.js").CaseRule,
+ *   word: boolean}} Query
+ * @typedef {object} FindState
+ * @property {string} label "14 of 1,208 so far"
+ * @property {number} share of the log looked through, 0 to 1
+ * @property {string} progress
+ * @property {boolean} running
+ * @property {string} error
+ * @property {string} note where it looks
+ *
+ * @typedef {object} FindHost
+ * @property {(query: Query) => void} query
+ * @property {(down: boolean) => void} next
+ * @property {() => void} stop
+ * @property {() => void} close
+ * @property {() => import("../model/find.js").Terms} terms
+ */
+
+import { attribute, h, say, show } from "./dom.js";
+import { icon } from "./icons.js";
+
+export class FindBar {
+  /** @param {FindHost} host */
+  constructor(host) {
+    this.host = host;
+    this.field = h("input", {
+      type: "text", class: "find-field", "aria-label": "Find", placeholder: "Find", spellcheck: "false",
+      autocomplete: "off", autocapitalize: "none", oninput: () => this.#changed(),
+      onkeydown: (/** @type {KeyboardEvent} */ event) => this.#key(event),
+    });
+    this.case = this.#toggle("Aa", "Match upper and lower case");
+    this.regex = this.#toggle(".*", "Regular expression (RE2)");
+    this.word = this.#toggle("W", "Whole words");
+    this.label = h("span", { class: "find-label", role: "status" });
+    this.bar = h("progress", { class: "find-bar-progress", max: "1", "aria-label": "Looked through" });
+    this.progress = h("span", { class: "find-progress" });
+    this.stop = h("button", { type: "button", class: "text-button", onclick: host.stop }, "Stop");
+    this.error = h("span", { class: "find-error", role: "alert" });
+    this.note = h("span", { class: "find-note" });
+    this.el = h("div", { class: "find-bar", role: "search", hidden: true },
+      h("div", { class: "find-box" }, this.field, this.case, this.regex, this.word),
+      h("button", { type: "button", class: "icon-button", "aria-label": "Previous hit", title: "Previous hit  N", onclick: () => host.next(false) }, icon("up")),
+      h("button", { type: "button", class: "icon-button", "aria-label": "Next hit", title: "Next hit  n", onclick: () => host.next(true) }, icon("down")),
+      this.label, this.bar, this.progress, this.stop, this.error, this.note,
+      h("button", { type: "button", class: "icon-button find-close", "aria-label": "Close find", title: "Close  Esc", onclick: host.close }, icon("close")));
+    this.timer = 0;
+  }
+
+  /** @param {string} text @param {string} title */
+  #toggle(text, title) {
+    const button = h("button", { type: "button", class: "toggle", title, "aria-label": title, "aria-pressed": "false", onclick: () => {
+      attribute(button, "aria-pressed", String(!pressed(button)));
+      this.#changed();
+    } }, text);
+    return button;
+  }
+
+  get open() {
+    return !this.el.hidden;
+  }
+
+  /** @param {string} [text] */
+  show(text) {
+    show(this.el, true);
+    if (text !== undefined && text !== this.field.value) {
+      this.field.value = text;
+      this.#changed();
+    }
+    this.field.focus();
+    this.field.select();
+  }
+
+  hide() {
+    show(this.el, false);
+  }
+
+  /** @returns {Query} */
+  get query() {
+    return {
+      text: this.field.value, regex: pressed(this.regex), word: pressed(this.word),
+      caseRule: pressed(this.case) ? "match" : "smart",
+    };
+  }
+
+  #changed() {
+    // What is in view is marked at once; the daemon is asked when the typing pauses.
+    this.host.query(this.query);
+  }
+
+  /** @param {FindState} state */
+  set(state) {
+    say(this.label, this.field.value ? state.label : "");
+    show(this.bar, state.running);
+    this.bar.value = state.share;
+    say(this.progress, state.running ? state.progress : "");
+    show(this.stop, state.running);
+    say(this.error, state.error);
+    say(this.note, state.error ? "" : state.note);
+    attribute(this.field, "aria-invalid", state.error ? "true" : null);
+  }
+
+  /** @param {KeyboardEvent} event */
+  #key(event) {
+    if (event.key === "Enter") {
+      event.preventDefault();
+      this.host.terms().add(this.field.value);
+      this.host.next(!event.shiftKey);
+    } else if (event.key === "Escape") {
+      event.preventDefault();
+      event.stopPropagation();
+      this.host.terms().add(this.field.value);
+      this.host.close();
+    } else if (event.key === "ArrowUp" || event.key === "ArrowDown") {
+      const terms = this.host.terms();
+      const term = event.key === "ArrowUp" ? terms.older() : terms.newer();
+      if (term === null) return;
+      event.preventDefault();
+      this.field.value = term;
+      this.#changed();
+    }
+  }
+}
+
+/** @param {Element} button */
+const pressed = (button) => button.getAttribute("aria-pressed") === "true";

@@ -1,0 +1,266 @@
+/**
+ * Finding in one pane: hits in view at once, the next one wherever it is, and the count of all.
+ *
+ * The next hit is looked for in the lines that are held, then by the daemon from their edge on; so
+ * `n`, `e` and `w` reach any line of the log. The count and the ticks of the map come from a search
+ * of the whole log that runs beside it.
+ *
+ * @typedef {import("./findbar.js").Query} Query
+ * @typedef {import("../model/protocol.js").Term} Term
+ * @typedef {import("../model/blocks.js").Ref} Ref
+ * @typedef {import("../model/runs.js").Mark} Mark
+ *
+ * @typedef {object} FinderHost
+ * @property {() => import("../model/feed.js").Feed} feed
+ * @property {() => Ref | null} current the line from which one goes on
+ * @property {(ref: Ref) => void} go to a line that is held
+ * @property {(place: {cursor: string, skip: number}) => void} jump
+ * @property {() => void} changed the marks are others
+ * @property {(text: string) => void} say
+ * @property {() => boolean} filtered
+ */
+
+import { Finding, findQuery, Terms } from "../model/find.js";
+import { levelOf } from "../model/levels.js";
+import { compile, toRe2 } from "../model/matcher.js";
+import { filterKeys } from "../model/protocol.js";
+import { count } from "../model/words.js";
+import { FindBar } from "./findbar.js";
+
+/** The daemon is asked when the typing pauses for this long, ms. */
+const PAUSE = 200;
+/** Hits that are kept for the map. */
+const LIMIT = 20_000;
+
+/** The last terms of all panes, in memory only. */
+const terms = new Terms();
+
+export class Finder {
+  /** @param {FinderHost} host @param {Set<string>} features */
+  constructor(host, features) {
+    this.host = host;
+    this.features = features;
+    this.bar = new FindBar({
+      query: (query) => this.query(query),
+      next: (down) => this.next(down),
+      stop: () => this.stop(),
+      close: () => this.close(),
+      terms: () => terms,
+    });
+    /** @type {Finding | null} */
+    this.finding = null;
+    /** @type {import("../model/matcher.js").Matcher | null} */
+    this.matcher = null;
+    this.error = "";
+    this.text = "";
+    this.timer = 0;
+    /** A search for the next line, wherever it is. @type {{id: number, what: string, down: boolean, wrapped: boolean, term: string | Term} | null} */
+    this.seeking = null;
+    this.refocus = () => {};
+  }
+
+  get active() {
+    return this.matcher !== null;
+  }
+
+  /** @param {string} [text] */
+  show(text) {
+    this.bar.show(text);
+    if (this.bar.field.value && !this.active) this.query(this.bar.query);
+    this.draw();
+  }
+
+  /** Closes the bar; the marks stay until it is asked again. */
+  close() {
+    this.bar.hide();
+    this.host.changed();
+    this.refocus();
+  }
+
+  /** Takes the marks away. @returns {boolean} whether there were any */
+  clear() {
+    if (!this.active) return false;
+    this.stop();
+    this.matcher = null;
+    this.finding = null;
+    this.text = "";
+    this.host.changed();
+    return true;
+  }
+
+  /** @param {Query} query */
+  query(query) {
+    this.text = query.text;
+    this.stop();
+    this.finding = null;
+    this.error = "";
+    clearTimeout(this.timer);
+    const pattern = findQuery(query.text, query);
+    const compiled = query.text ? compile(pattern) : null;
+    this.matcher = compiled && "matcher" in compiled ? compiled.matcher : null;
+    if (compiled && "error" in compiled) this.error = compiled.error;
+    if (this.matcher && this.features.has("find")) this.timer = setTimeout(() => this.#ask(toRe2(pattern)), PAUSE);
+    this.host.changed();
+    this.draw();
+  }
+
+  /** @param {string | Term} term */
+  #ask(term) {
+    const feed = this.host.feed();
+    const [source] = feed.sources;
+    if (!source) return;
+    this.finding = new Finding(++feed.ids);
+    feed.host.send({ type: "find", id: this.finding.id, source, pattern: term, limit: LIMIT, ...filterKeys(feed.filter) });
+    this.draw();
+  }
+
+  /** Asks again: other logs or another filter are shown now. */
+  again() {
+    if (this.text && this.active) this.query(this.bar.query);
+  }
+
+  stop() {
+    clearTimeout(this.timer);
+    if (this.finding && !this.finding.done) {
+      this.host.feed().host.send({ type: "stop", id: this.finding.id });
+      this.finding.done = true;
+    }
+    this.draw();
+  }
+
+  /** Byte places of the hits. @type {number[]} */
+  places = [];
+  placesOf = 0;
+
+  /** Byte places of the hits; the same array for as long as they are the same. */
+  ats() {
+    const hits = this.finding?.hits ?? [];
+    if (hits.length !== this.placesOf) {
+      this.placesOf = hits.length;
+      this.places = hits.map((hit) => hit.at);
+    }
+    return this.places;
+  }
+
+  /** What is marked in a line. @param {string} line @param {boolean} current @returns {Mark[]} */
+  marks(line, current) {
+    if (!this.matcher) return [];
+    return this.matcher.find(line).map(({ from, to }) => ({ from, to, cls: current ? "find-cur" : "find" }));
+  }
+
+  /** @param {boolean} down */
+  next(down) {
+    if (!this.matcher) return;
+    const { matcher } = this;
+    terms.add(this.text);
+    this.#seek((line) => matcher.find(line, 1).length > 0, toRe2(findQuery(this.text, this.bar.query)), down, `“${this.text}”`);
+  }
+
+  /** The next line of a level. @param {"error" | "warn"} level @param {boolean} down @param {number} [from] ordinal */
+  level(level, down, from) {
+    const term = { level: level === "warn" ? "warning" : "error" };
+    const matches = (/** @type {string} */ line) => {
+      const found = levelOf(line)?.level;
+      return found === level || (level === "warn" && found === "error");
+    };
+    this.#seek(matches, term, down, level === "error" ? "error" : "warning", from);
+  }
+
+  /** @param {(line: string) => boolean} matches @param {string | Term} term @param {boolean} down @param {string} what @param {number} [at] */
+  #seek(matches, term, down, what, at) {
+    const feed = this.host.feed();
+    const { blocks } = feed;
+    const from = this.host.current();
+    const start = at !== undefined ? at : from ? blocks.ord(from) : down ? blocks.first - 1 : blocks.end;
+    const step = down ? 1 : -1;
+    for (let ord = start + step; ord >= blocks.first && ord < blocks.end; ord += step) {
+      const ref = blocks.at(ord);
+      if (ref && !ref.block.rule && matches(ref.block.line(ref.i))) {
+        this.host.go(ref);
+        return;
+      }
+    }
+    this.#seekFar(term, down, what, false);
+  }
+
+  /** @param {string | Term} term @param {boolean} down @param {string} what @param {boolean} wrapped */
+  #seekFar(term, down, what, wrapped) {
+    const feed = this.host.feed();
+    const more = down ? feed.below : feed.above;
+    const [source] = feed.sources;
+    if (!this.features.has("find") || feed.merged || (!more && wrapped)) {
+      this.host.say(more ? `No further ${what} in the lines that are loaded.` : `No further ${what}.`);
+      return;
+    }
+    const edge = feed.edges.get(source);
+    const cursor = wrapped || !more ? undefined : ((down ? edge?.bottom : edge?.top) ?? undefined);
+    const id = ++feed.ids;
+    this.seeking = { id, what, down, wrapped: wrapped || !more, term };
+    feed.host.send({
+      type: "find", id, source, pattern: term, forward: down, limit: 1, ...(cursor ? { cursor } : {}), ...filterKeys(feed.filter),
+    });
+  }
+
+  /** @param {import("../model/protocol.js").Found} head */
+  found(head) {
+    const { seeking } = this;
+    if (seeking && head.id === seeking.id) {
+      const [hit] = head.hits;
+      if (hit) {
+        this.seeking = null;
+        if (seeking.wrapped) this.host.say(seeking.down ? "From the beginning of the log again" : "From the end of the log again");
+        this.host.jump({ cursor: hit.cursor, skip: hit.skip ?? 0 });
+      } else if (head.done) {
+        this.seeking = null;
+        if (!seeking.wrapped) this.#seekFar(seeking.term, seeking.down, seeking.what, true);
+        else this.host.say(`There is no ${seeking.what}.`);
+      }
+      return;
+    }
+    if (this.finding?.found(head)) {
+      this.host.changed();
+      this.draw();
+    }
+  }
+
+  /** New lines came. @param {string} text */
+  live(text) {
+    if (!this.matcher || !this.finding) return;
+    let hits = 0;
+    for (const line of text.split("\n", 500)) if (this.matcher.find(line, 1).length) hits++;
+    if (!hits) return;
+    this.finding.live(hits);
+    this.draw();
+  }
+
+  /** @param {string} message @param {number | undefined} id @returns {boolean} whether it was about a search */
+  failed(message, id) {
+    if (id === undefined) return false;
+    if (this.seeking?.id === id) this.seeking = null;
+    else if (this.finding?.id === id) this.finding.done = true;
+    else return false;
+    this.error = message;
+    this.draw();
+    return true;
+  }
+
+  draw() {
+    const { finding } = this;
+    const whole = this.features.has("find");
+    this.bar.set({
+      label: finding ? finding.label() : this.matcher && !whole ? `${count(this.#held())} in the lines that are loaded` : "",
+      share: finding?.share ?? 0, progress: finding?.progress() ?? "", running: finding !== null && !finding.done,
+      error: this.error,
+      note: !whole ? "this daemon looks only at what is loaded" : this.host.filtered() ? "in the lines that the filter shows" : "in the whole log, newest first",
+    });
+  }
+
+  /** Hits in the lines that are held, where the daemon cannot look. */
+  #held() {
+    let hits = 0;
+    const { blocks } = this.host.feed();
+    const { matcher } = this;
+    if (matcher) blocks.walk(blocks.end - 20_000, blocks.end, (line) => { hits += matcher.find(line, 1).length; });
+    return hits;
+  }
+}

@@ -1,0 +1,185 @@
+/**
+ * Selecting and copying. What is copied is what is in the file: the text comes from the store, not
+ * from the screen, so that no number, time of ours, soft break or fold gets into it.
+ *
+ * Two kinds of selection: the browser's own, over text; and whole lines (`v`, Shift click), which
+ * may reach beyond what is on screen. Escape sequences and other control characters are left out,
+ * because a terminal obeys what is pasted into it.
+ *
+ * @typedef {import("../model/blocks.js").Ref} Ref
+ * @typedef {import("../model/blocks.js").Blocks} Blocks
+ * @typedef {import("../model/look.js").Looks} Looks
+ */
+
+import { stripControls } from "../model/ansi.js";
+import { resolve } from "../model/blocks.js";
+import { fileRange } from "../model/runs.js";
+import { toDisplay } from "../model/wrap.js";
+import { keyOf, rowAt } from "./rows.js";
+
+/** Whole lines that are selected, in either order. */
+export class Picked {
+  /** @param {Blocks} blocks */
+  constructor(blocks) {
+    this.blocks = blocks;
+    /** @type {Ref | null} */
+    this.from = null;
+    /** @type {Ref | null} */
+    this.to = null;
+  }
+
+  /** @param {Ref} from @param {Ref} to */
+  set(from, to) {
+    this.from = from;
+    this.to = to;
+  }
+
+  clear() {
+    this.from = this.to = null;
+  }
+
+  /** First ordinal and the one behind the last; null when nothing is selected. @returns {[number, number] | null} */
+  range() {
+    if (!this.from || !this.to) return null;
+    const a = this.blocks.ord(this.from);
+    const b = this.blocks.ord(this.to);
+    // An end that is no longer held is taken to be at that end of what is.
+    const first = Number.isNaN(a) ? this.blocks.first : a;
+    const last = Number.isNaN(b) ? this.blocks.end - 1 : b;
+    return [Math.min(first, last), Math.max(first, last) + 1];
+  }
+
+  /** Its lines, as they are in the file. */
+  text() {
+    const range = this.range();
+    if (!range) return "";
+    /** @type {string[]} */
+    const lines = [];
+    this.blocks.walk(range[0], range[1], (line) => lines.push(line));
+    return lines.join("\n");
+  }
+}
+
+/**
+ * Where a point of the document is in a row's text: the offset in what is displayed.
+ * @param {Element} el of the row
+ * @param {Node} node
+ * @param {number} offset
+ * @returns {number} Infinity behind the text
+ */
+function offsetIn(el, node, offset) {
+  let sum = 0;
+  for (const child of el.childNodes) {
+    const skip = child instanceof HTMLElement && (child.localName === "button" || child.localName === "div");
+    if (child === node || child.contains(node)) {
+      if (skip) return Infinity;
+      if (node.nodeType === Node.TEXT_NODE) return sum + offset;
+      return offset > 0 ? sum + (child.textContent?.length ?? 0) : sum;
+    }
+    if (!skip) sum += child.textContent?.length ?? 0;
+  }
+  if (node === el) {
+    sum = 0;
+    for (let k = 0; k < offset && k < el.childNodes.length; k++) sum += el.childNodes[k].textContent?.length ?? 0;
+  }
+  return sum;
+}
+
+/** Keys of the rows that hold the ends of the browser's selection: they must not be recycled. */
+export function pinnedRows() {
+  const keys = new Set();
+  const selection = getSelection();
+  if (!selection || selection.isCollapsed) return keys;
+  for (const node of [selection.anchorNode, selection.focusNode]) {
+    const row = rowAt(node);
+    if (row?.block) keys.add(keyOf(row.block, row.i));
+  }
+  return keys;
+}
+
+/**
+ * The text of the file behind the browser's selection; null when it is not over rows.
+ * @param {Blocks} blocks @param {Looks} looks
+ * @returns {string | null}
+ */
+export function selectedText(blocks, looks) {
+  const selection = getSelection();
+  if (!selection || selection.isCollapsed || !selection.rangeCount) return null;
+  const range = selection.getRangeAt(0);
+  if (range.commonAncestorContainer instanceof Element && range.commonAncestorContainer.closest(".expansion")) return null;
+  if (range.commonAncestorContainer.parentElement?.closest(".expansion")) return null;
+  const first = rowAt(range.startContainer);
+  const last = rowAt(range.endContainer) ?? rowAt(lastRowIn(range));
+  if (!first?.block || !last?.block) return null;
+  const a = resolve({ block: first.block, i: first.i });
+  const b = resolve({ block: last.block, i: last.i });
+  const startOrd = blocks.ord(a);
+  const endOrd = blocks.ord(b);
+  if (Number.isNaN(startOrd) || Number.isNaN(endOrd)) return null;
+  const startAt = offsetIn(first.el, range.startContainer, range.startOffset);
+  const endAt = rowAt(range.endContainer) ? offsetIn(last.el, range.endContainer, range.endOffset) : Infinity;
+  /** @type {string[]} */
+  const parts = [];
+  blocks.walk(startOrd, endOrd + 1, (line, block, i) => {
+    const ord = block.base + i;
+    const { content, breaks } = looks.of(block, i);
+    if (!content || (ord !== startOrd && ord !== endOrd)) {
+      parts.push(line);
+      return;
+    }
+    const from = ord === startOrd && startAt !== Infinity ? toDisplay(startAt, breaks) : ord === startOrd ? content.text.length : 0;
+    const to = ord === endOrd && endAt !== Infinity ? toDisplay(endAt, breaks) : content.text.length;
+    const columns = fileRange(content, from, to);
+    parts.push(to > from ? line.slice(columns.from, columns.to) : "");
+  });
+  return parts.join("\n");
+}
+
+/** @param {Range} range */
+function lastRowIn(range) {
+  const rows = document.querySelectorAll(".row");
+  let last = null;
+  for (const row of rows) if (range.intersectsNode(row)) last = row;
+  return last;
+}
+
+let pending = /** @type {string | null} */ (null);
+
+/**
+ * Puts a text on the clipboard, also where the page is not in a secure context.
+ * @param {string} text
+ * @param {boolean} [escapes] keep control characters
+ * @returns {Promise<boolean>}
+ */
+export async function copy(text, escapes = false) {
+  const clean = escapes ? text : stripControls(text).text;
+  try {
+    if (navigator.clipboard && isSecureContext) {
+      await navigator.clipboard.writeText(clean);
+      return true;
+    }
+  } catch {
+    // Not allowed now: the old way may be.
+  }
+  pending = clean;
+  const done = document.execCommand("copy");
+  pending = null;
+  return done;
+}
+
+/**
+ * Answers the browser's copy event; `text` says what is selected in the focused pane.
+ * @param {() => string | null} text
+ * @param {(lines: number) => void} copied
+ */
+export function onCopy(text, copied) {
+  document.addEventListener("copy", (event) => {
+    if (event.target instanceof Element && event.target.closest("input, textarea") && pending === null) return;
+    const own = pending ?? text();
+    if (own === null || !event.clipboardData) return;
+    event.preventDefault();
+    const clean = pending ?? stripControls(own).text;
+    event.clipboardData.setData("text/plain", clean);
+    copied(clean.split("\n").length);
+  });
+}
