@@ -28,7 +28,7 @@ from weakref import WeakValueDictionary
 
 from tailws.logs.archive import Archive
 from tailws.logs.identity import Cursor, Identity, identify_path
-from tailws.logs.segment import KEPT_HEAD, FilePool, Link, Overwritten, Place, Segment
+from tailws.logs.segment import Block, FilePool, Link, Overwritten, Place, Segment
 from tailws.logs.siblings import Sibling, scan
 from tailws.text.lines import Codec
 
@@ -342,10 +342,8 @@ class Chain:
 
     def _is_known(self, segment: Segment, now: Segment, of: Segment) -> bool:
         """Whether it is a copy of the file as it is now, or of one that was read before `of`."""
-        return (
-            not segment.head
-            or self._is_copy(segment, now)
-            or any(self._is_copy(segment, past) for past in self._past.values() if past is not of)
+        return self._is_copy(segment, now) or any(
+            self._is_copy(segment, past) for past in self._past.values() if past is not of
         )
 
     @staticmethod
@@ -362,19 +360,22 @@ class Chain:
 
     # -- changed in place
 
-    def overwritten(self, place: Place, known: Iterable[Place]) -> None:
+    def overwritten(self, place: Place, known: Iterable[Block]) -> None:
         """The file is not what it was: end its segment where it still is, and begin a new one.
 
-        `place` is how far the live end has read. `known` are places in the same segment, latest
-        first: where the bytes before one of them are as they were, the file is unchanged up to
-        there. Raises OSError.
+        `place` is how far the live end has read. `known` are blocks of the same segment, latest
+        first: they tell up to which line the file is unchanged. Raises OSError.
         """
         segment = place.segment
         if segment is self.newest and not segment.lost:
             self.look()  # has it still its name?
-        had = max(segment.size, place.offset)
+        blank = place.text >= segment.size  # behind the place there are NULs, if anything
+        had = place.offset if blank else max(segment.size, place.offset)
         size = segment.fstat().st_size
         self.shrunk = False
+        if blank and size >= place.offset and _agrees(segment, place):
+            segment.size = size  # a preallocated file is cut to what was written into it
+            return
         copies = self._copies(place, _now(segment))
         whole = bool(copies) and copies[0].proves_place(place)
         if segment.lost and not whole:
@@ -386,7 +387,7 @@ class Chain:
                 segment.link.reason = "truncated"
             return
         segment.final = kept = self._kept(segment, place, size, known)
-        unsure = self._unsure(segment)
+        unsure = self._unsure(segment) or 0 < kept < min(SAME_TEXT_MIN, place.offset)
         if whole and not isinstance(copies[0], Archive):
             unsure = unsure and copies[0].size >= had
         self._begin_again(segment, kept, copies, whole, had, unsure)
@@ -475,12 +476,14 @@ class Chain:
                 copies.append(copy)
             later = siblings[first + 1 :]
         for sibling in later:
-            if sibling.identity.key in self._past or not _made_since(sibling, segment):
+            if sibling.identity.key in self._past:
+                continue
+            if not made_since(sibling, segment.begun, segment.identity.birth):
                 continue
             copy = self.open(sibling)
             if copy is None or copy in copies:
                 continue
-            if not self._is_known(copy, now, segment):
+            if copy.head and not self._is_known(copy, now, segment):
                 copies.append(copy)
             elif copy.users == 0:
                 copy.close()
@@ -489,19 +492,21 @@ class Chain:
                 copy.final = copy.size
         return copies
 
-    def _kept(self, segment: Segment, place: Place, size: int, known: Iterable[Place]) -> int:
-        """Up to which line the file is what it was; 0 when it was written anew."""
-        if size == 0:
-            return 0
-        head = os.pread(segment.reopen(), len(segment.head), 0)
-        if not segment.head.startswith(head):
-            return 0
+    def _kept(self, segment: Segment, place: Place, size: int, known: Iterable[Block]) -> int:
+        """Up to which line the file is what it was, as far as that can be seen; 0 when it was
+        written anew."""
+        same = _common(segment.head, segment.read_head())
+        if same < len(segment.head):
+            return min(place.offset, self.codec.end_of_lines(segment.head[:same]))
         if place.offset <= size and _agrees(segment, place):  # cut behind what was read
             return self._line_end(segment, size) if size < segment.size else place.offset
-        for earlier in known:
-            if 0 < earlier.offset <= size and _agrees(segment, earlier):
-                return earlier.offset
-        return self._line_end(segment, size) if head and size < place.offset else 0
+        for block in known:
+            at = block.start.offset
+            if at <= size and _agrees(segment, block.start):
+                body = block.body + b"\n" if block.is_plain else b""
+                same = _common(body, os.pread(segment.reopen(), len(body), at))
+                return at + self.codec.end_of_lines(body[:same])
+        return min(place.offset, self.codec.end_of_lines(segment.head))
 
     def _line_end(self, segment: Segment, size: int) -> int:
         """The place behind the last line feed before `size`."""
@@ -615,21 +620,33 @@ def _now(segment: Segment) -> Segment:
     """The file of a segment as it begins at this moment."""
     now = Segment(segment.path, -1, segment.identity, segment.codec)
     now.size = os.fstat(segment.reopen()).st_size
-    now.head = os.pread(segment.reopen(), KEPT_HEAD, 0)
+    now.head = segment.read_head()
     return now
 
 
-def _made_since(sibling: Sibling, segment: Segment) -> bool:
-    """Whether a copy was made after `segment` was begun; gzip(1) keeps the time of the last
-    write. A file that was renamed is older than the one that came after it."""
-    birth = sibling.identity.birth
-    if birth and (birth < segment.begun or birth <= segment.identity.birth):
+def made_since(sibling: Sibling, begun: int, birth: int) -> bool:
+    """Whether it may be a copy of a file born at `birth`, made after `begun` (both ns); gzip(1)
+    keeps the time of the last write. A file that was renamed is older than its successor."""
+    born = sibling.identity.birth
+    if born and (born < begun or born <= birth):
         return False
-    return sibling.written * 1e9 >= segment.begun - TICK
+    return sibling.written * 1e9 >= begun - TICK
 
 
 def _born_after(one: Identity, other: Identity) -> bool:
     return bool(one.birth and other.birth and one.birth > other.birth)
+
+
+def _common(one: bytes, other: bytes) -> int:
+    """How many bytes both begin with."""
+    low, high = 0, min(len(one), len(other))
+    while low < high:
+        middle = (low + high + 1) // 2
+        if one[low:middle] == other[low:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
 
 
 def _agrees(segment: Segment, place: Place) -> bool:

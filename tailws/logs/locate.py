@@ -20,8 +20,16 @@ from collections.abc import Generator
 from typing import NamedTuple
 
 from tailws.logs.archive import Archive
-from tailws.logs.chain import TICK, Chain
-from tailws.logs.identity import ANCHOR, Cursor, birth_ms, file_number, find_inode, identify_path
+from tailws.logs.chain import Chain, made_since
+from tailws.logs.identity import (
+    ANCHOR,
+    Cursor,
+    Identity,
+    birth_ms,
+    file_number,
+    find_inode,
+    identify_path,
+)
 from tailws.logs.segment import COLD, Place, Segment
 from tailws.logs.siblings import Sibling, scan
 from tailws.logs.source import COLD_DELAY, Gap, live_end
@@ -178,12 +186,8 @@ def _copied_since(segment: Segment, cursor: Cursor) -> bool:
     """Whether the file was copied and truncated since the cursor at its start was given out."""
     if segment.lost or not segment.birth:
         return False
-    return any(
-        sibling.identity.birth > max(segment.identity.birth, cursor.tail)
-        and sibling.written * 1e9 >= cursor.tail - TICK
-        for sibling in scan(segment.path)
-        if not sibling.packed
-    )
+    plain = [sibling for sibling in scan(segment.path) if not sibling.packed]
+    return _first_copy(cursor, plain, segment.identity) is not None
 
 
 def _by_inode(chain: Chain, cursor: Cursor, siblings: list[Sibling]) -> Place | None:
@@ -218,6 +222,9 @@ def _by_inode(chain: Chain, cursor: Cursor, siblings: list[Sibling]) -> Place | 
 
 
 def _in_sibling(chain: Chain, cursor: Cursor, siblings: list[Sibling], index: int) -> Place | None:
+    if not cursor.offset:  # copies that were made of it since come first; they rank as older
+        copy = _first_copy(cursor, siblings[:index], siblings[index].identity)
+        index = copy if copy is not None else index
     segment = chain.open(siblings[index])
     if segment is None:
         return None
@@ -225,8 +232,6 @@ def _in_sibling(chain: Chain, cursor: Cursor, siblings: list[Sibling], index: in
         if segment.users == 0:
             segment.close()
         return None
-    if not cursor.offset:  # copies that were made of it since come first: `Chain.copied`
-        segment.begun = min(segment.begun, cursor.tail)
     chain.resume(segment, siblings[index + 1 :])
     return segment.place(cursor.offset)
 
@@ -266,14 +271,18 @@ def _copied_whole(
     newest = chain.newest
     if newest is None or newest.number != cursor.file:
         return None
-    for index, sibling in enumerate(siblings):
-        made = sibling.written * 1e9 if sibling.packed else sibling.identity.birth
-        if made >= cursor.tail:
-            segment = chain.open(sibling)
-            if segment is not None:
-                chain.resume(segment, siblings[index + 1 :])
-                return segment.place(0)
-    return None
+    index = _first_copy(cursor, siblings, newest.identity)
+    segment = chain.open(siblings[index]) if index is not None else None
+    if index is None or segment is None:
+        return None
+    chain.resume(segment, siblings[index + 1 :])
+    return segment.place(0)
+
+
+def _first_copy(cursor: Cursor, siblings: list[Sibling], of: Identity) -> int | None:
+    """The sibling that was made first of what was written to a file since a cursor at its start."""
+    since = (i for i, s in enumerate(siblings) if made_since(s, cursor.tail, of.birth))
+    return next(since, None)
 
 
 def _unpack_to(archive: Archive, offset: int) -> Generator[float | None, None, None]:

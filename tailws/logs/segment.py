@@ -148,6 +148,11 @@ class Block:
     def count(self) -> int:
         return self.body.count(b"\n") + 1
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether the body is what the file has, byte for byte."""
+        return len(self.body) + 1 == self.end.offset - self.start.offset
+
 
 class Link:
     """From a final segment to what follows it.
@@ -290,12 +295,16 @@ class Segment:
     def remember_head(self) -> bool:
         """Keep the first bytes, to know the file again by them. False: they are others now."""
         if len(self.head) < KEPT_HEAD and len(self.head) < self.size:
-            head = os.pread(self.reopen(), KEPT_HEAD, 0)
+            head = self.read_head()
             if not head.startswith(self.head):
                 return False
             self.head = head
             self.codec = self.codec.for_file(self.head)
         return True
+
+    def read_head(self) -> bytes:
+        """The first bytes as they are now; NULs behind them are not written yet. Raises OSError."""
+        return os.pread(self.reopen(), KEPT_HEAD, 0).rstrip(b"\0")
 
     def head_crc(self, offset: int) -> int:
         """CRC-32 of the first min(HEAD, offset) bytes, as cursors carry it."""
@@ -312,7 +321,7 @@ class Segment:
     def _fill_head(self, length: int) -> None:
         if len(self.head) < length:
             try:
-                self.head = os.pread(self.reopen(), KEPT_HEAD, 0)
+                self.head = self.read_head()
             except OSError:
                 pass  # the cursor will not prove itself later: the client is told then
 
@@ -449,12 +458,14 @@ class Segment:
             is_hole = place.offset == 0 or nuls >= HOLE
             return place.offset + nuls if is_hole else place.offset
         if len(data) < size:
+            place.text = place.offset + len(data)
             return END
         at = max(place.text, place.offset + len(data))
         try:
             at = max(at, os.lseek(self.fd, at, os.SEEK_DATA))
         except OSError as error:
             if error.errno == errno.ENXIO:  # lseek(2): there is no data behind
+                place.text = max(at, self.fstat().st_size)
                 return END
             if error.errno != errno.EINVAL:
                 raise

@@ -464,13 +464,16 @@ class Source:
                 self._begin_again(at)
         except OSError as error:
             return self._unreadable(place, error)
-        if segment.final is not None and place.offset < segment.final:
-            segment.final = place.offset  # changed once more
+        if segment.final is None:
+            self._drain_later()  # only what was never written is gone
+            return END
+        segment.final = min(segment.final, place.offset)  # it may have changed once more
         return self._cross(place)
 
     def _begin_again(self, place: Place) -> None:
-        known = [start for start, _ in reversed(self._window) if start.segment is place.segment]
-        self.chain.overwritten(place, known)
+        items = (step.item for _, step in reversed(self._window))
+        blocks = [item for item in items if isinstance(item, Block)]
+        self.chain.overwritten(place, (b for b in blocks if b.start.segment is place.segment))
         self._rewatch()
 
     def _unreadable(self, place: Place, error: OSError) -> Step | Later:
