@@ -5,6 +5,7 @@
  *   groupOf(line, i, first, end) -> {head, end, size}    the group that row i is part of; `line(k)` gives
  *                                                  a row's text, rows first…end-1 are held. A row
  *                                                  that stands alone is a group of one
+ *   new Groups().of(line, i, first, end, version)    the same, remembering the last one
  *   fold(size, growing?, open?) -> {top, hidden, bottom} | null    how many rows of the group show; null:
  *                                                  all of them
  *   placeIn(group, fold, i) -> "shown" | "chip" | "hidden"     "chip": shown, and the chip with the
@@ -137,6 +138,30 @@ export function groupOf(line, i, first, end) {
     stop += 1;
   }
   return { head, end: stop, size: stop - head };
+}
+
+/**
+ * The same, remembering the last group: going through the rows of a long trace reads it once.
+ */
+export class Groups {
+  /** @type {Group} */ #group = { head: 0, end: 0, size: 0 };
+  #version = NaN;
+
+  /**
+   * @param {(row: number) => string | null} line
+   * @param {number} i
+   * @param {number} first
+   * @param {number} end
+   * @param {number} version of what is held: another one may have other groups
+   * @returns {Group}
+   */
+  of(line, i, first, end, version) {
+    if (version !== this.#version || i < this.#group.head || i >= this.#group.end) {
+      this.#group = groupOf(line, i, first, end);
+      this.#version = version;
+    }
+    return this.#group;
+  }
 }
 
 /**

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
-import { continues, fold, groupOf, placeIn } from "../../../web/model/groups.js";
+import { Groups, continues, fold, groupOf, placeIn } from "../../../web/model/groups.js";
 import { random } from "./random.js";
 
 /** The sizes of all groups of a text. @param {string} text */
@@ -92,4 +92,19 @@ test("a window full of continuation lines costs a bounded look", () => {
     for (const [line, previous] of [[long, long], [long, "    x"], [long, "goroutine 1 ["], ["", long]]) continues(line ?? "", previous ?? "");
     assert.ok(process.cpuUsage().user - started < 1_000_000, piece);
   }
+});
+
+test("going through a long trace reads it once, and anew when something changed", () => {
+  const rows = ["head", ...Array(900).fill("    at x"), "next"];
+  let looks = 0;
+  const line = (/** @type {number} */ k) => {
+    looks += 1;
+    return rows[k] ?? null;
+  };
+  const groups = new Groups();
+  for (let i = 0; i < 901; i += 1) assert.deepEqual(groups.of(line, i, 0, rows.length, 1), { head: 0, end: 901, size: 901 });
+  assert.ok(looks < 2000, String(looks));
+  rows.splice(901, 0, "    at y");
+  assert.equal(groups.of(line, 5, 0, rows.length, 2).size, 902);
+  assert.equal(groups.of(line, 902, 0, rows.length, 2).head, 902);
 });
