@@ -38,7 +38,7 @@
  * @property {string} zone
  */
 
-import { fold, groupOf, placeIn } from "./groups.js";
+import { Groups, fold, placeIn } from "./groups.js";
 import { rowOf } from "./runs.js";
 import { findTime, timeOf } from "./times.js";
 import { levelOf } from "./levels.js";
@@ -72,6 +72,7 @@ export class Looks {
    */
   constructor(blocks, clock) {
     this.blocks = blocks;
+    this.groups = new Groups();
     this.clock = clock;
     /** Heads of groups that are shown whole although they are long. @type {Map<Block, Set<number>>} */
     this.open = new Map();
@@ -159,7 +160,7 @@ export class Looks {
       const at = blocks.at(k);
       return at && !at.block.rule && at.block.source === source ? at.block.line(at.i) : null;
     };
-    const group = groupOf(line, ord, first, end);
+    const group = this.groups.of(line, ord, first, end, blocks.version);
     const head = group.size > 8 ? blocks.at(group.head) : null;
     const open = this.allOpen || (head !== null && (this.open.get(head.block)?.has(head.i) ?? false));
     const folded = fold(group.size, group.end >= end, open);
