@@ -24,7 +24,12 @@ ACCEPT_BUDGET = 64
 #: listener ready, so going on at once would only spin.
 EXHAUSTED_PAUSE = 1.0
 
-_EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+# What accept(2) says of one connection that has gone wrong, or of the network that it came by.
+_GONE = {
+    errno.ECONNABORTED, errno.EPERM, errno.ENETDOWN, errno.EPROTO, errno.ENOPROTOOPT,
+    errno.EHOSTDOWN, errno.ENONET, errno.EHOSTUNREACH, errno.EOPNOTSUPP, errno.ENETUNREACH,
+    errno.ECONNRESET, errno.ETIMEDOUT,
+}  # fmt: skip
 # A peer that vanishes in silence is noticed after 60 + 4 * 15 seconds.
 _KEEPALIVE = (
     (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
@@ -32,6 +37,7 @@ _KEEPALIVE = (
     (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 15),
     (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 4),
 )
+_HINTS = {errno.EMFILE: " (LimitNOFILE= of the unit, or ulimit -n, says how many)"}
 _TCP_NOTSENT_LOWAT = 25  # tcp(7); the socket module names it from Python 3.12 on
 
 
@@ -240,10 +246,10 @@ class Listener:
             except BlockingIOError:
                 return
             except OSError as error:
-                if error.errno in _EXHAUSTED:
-                    self._pause(error)
-                    return
-                continue  # ECONNABORTED and the like: that connection is gone (accept(2))
+                if error.errno in _GONE:
+                    continue
+                self._pause(error)
+                return
             if self._exhausted:
                 self._exhausted = False
                 log.warning("%s: accepting connections again", self.address)
@@ -261,10 +267,10 @@ class Listener:
         if not self._exhausted:
             self._exhausted = True
             log.error(
-                "%s: cannot accept connections: %s; they wait (LimitNOFILE= or ulimit -n sets "
-                "how many descriptors there are)",
+                "%s: cannot accept connections, which wait: %s%s",
                 self.address,
                 error.strerror,
+                _HINTS.get(error.errno or 0, ""),
             )
         self._unregister()
         self._resume = self._loop.call_later(EXHAUSTED_PAUSE, self._register)

@@ -294,6 +294,27 @@ def test_running_out_of_descriptors(caplog: pytest.LogCaptureFixture) -> None:
     loop.close()
 
 
+def test_a_connection_that_is_gone_is_passed_over(loop: Loop) -> None:
+    """What accept(2) says of one connection does not concern the next."""
+    (sock,) = open_sockets(listen("127.0.0.1:0"))
+    errors = [errno.ECONNABORTED, errno.EPROTO, errno.EPERM]
+
+    class Shaky:
+        def __getattr__(self, name: str) -> object:
+            return getattr(sock, name)
+
+        def accept(self) -> object:
+            if errors:
+                raise OSError(errors.pop(), "x")
+            return sock.accept()
+
+    door = Door(loop, Shaky())  # type: ignore[arg-type]
+    with socket.create_connection(sock.getsockname()):
+        loop.turn()
+    assert len(door.accepted) == 1
+    door.close()
+
+
 def test_closing_while_paused(loop: Loop) -> None:
     """A listener may be closed at any time, also while it waits for descriptors."""
     (sock,) = open_sockets(listen("127.0.0.1:0"))
