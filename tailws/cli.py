@@ -216,7 +216,7 @@ def _reload(arguments: list[str]) -> int:
         return _fail(f"not reloaded: {error}", 1)
     if not log.under_systemd():  # in the journal the daemon has said it
         for problem in outcome.problems:
-            print(problem, file=sys.stderr)
+            _complain(problem)
     return 0 if outcome.accepted else _fail("the config was refused; the old one goes on", 1)
 
 
@@ -255,10 +255,18 @@ _COMMANDS: dict[str, Callable[[list[str]], int]] = {
 def _refuse(error: ConfigError, code: int) -> int:
     """Tell all that is wrong, and nothing else."""
     for problem in error.problems:
-        print(problem, file=sys.stderr)
+        _complain(str(problem))
     return code
 
 
 def _fail(text: str, code: int) -> int:
-    print(f"tailws: {text}", file=sys.stderr, flush=True)
+    _complain(f"tailws: {text}")
     return code
+
+
+def _complain(text: str) -> None:
+    """Say what is wrong where there is no log yet; in the journal it has an error's priority."""
+    from tailws import log
+
+    prefix = "<3>" if log.under_systemd() else ""
+    print("\n".join(prefix + line for line in text.split("\n")), file=sys.stderr, flush=True)
