@@ -223,7 +223,7 @@ class Site:
     def session(self, request: Request) -> Response:
         """Who is signed in; 401 if nobody is. The page asks when its WebSocket was refused."""
         access = self._access()
-        principal = access.identify(request)
+        request.principal = principal = access.identify(request)
         renewed = access.renewed(request)
         headers = (("Set-Cookie", renewed),) if renewed else ()
         return json_answer(200, _who(access, principal.name), headers)
@@ -232,6 +232,7 @@ class Site:
         """Trade a token, as JSON or as a form, for a cookie."""
         access = self._access()
         principal, cookie = access.sign_in(request.peer, _token(request))
+        request.principal = principal  # for the access log
         headers = (("Set-Cookie", cookie),) if cookie else ()
         return json_answer(200, _who(access, principal.name), headers)
 

@@ -76,6 +76,15 @@ def test_quotes_and_controls_are_written_out() -> None:
     assert render(record(user_agent="x" * 5000)).endswith('x..."')
 
 
+def test_in_the_daemons_own_log_a_line_has_one_time(caplog: pytest.LogCaptureFixture) -> None:
+    """`access: stderr`: the same line, without the time that the log gives it anyway."""
+    with caplog.at_level(logging.INFO):
+        access_log.to_log(record())
+    (message,) = caplog.messages
+    assert message == render(record()).partition(" ")[2]
+    assert message.startswith("192.0.2.7 anna ")
+
+
 # -- the file
 
 

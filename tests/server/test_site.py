@@ -238,6 +238,8 @@ def test_a_session_from_sign_in_to_sign_out(rig: Make) -> None:
     gone = visit.get("/session", mine, method="DELETE")
     assert gone.status == 204
     assert "Max-Age=0" in gone.headers["set-cookie"]
+    visit.rig.call(lambda: None)
+    assert [record.user for record in visit.rig.records] == ["", "anna", "anna", ""]
 
 
 def test_a_form_signs_in_too(rig: Make) -> None:
