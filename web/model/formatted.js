@@ -1,7 +1,7 @@
 /**
  * The formatted look of a line: what stands out, what steps back, and fields in a readable order.
  *
- *   formatted(line, display, options) -> {base, time}    fills `display`; see runs.js for the rest
+ *   formatted(line, display, options, level) -> {base, time}    fills `display`; see runs.js for the rest
  *
  * JSON and logfmt become `time LEVEL message  key=value …`; access logs and syslog are coloured in
  * place; in other text the time steps back, the level stands out and `key=value` pairs are coloured.
@@ -10,13 +10,14 @@
 import { ansiSpans, paint } from "./ansi.js";
 import { jsonEscapes } from "./escapes.js";
 import { parseLine, valueOf } from "./fields.js";
-import { levelOf, levelWord } from "./levels.js";
+import { levelWord } from "./levels.js";
 import { findTime, showTime } from "./times.js";
 
 /** @typedef {import("./cells.js").Display} Display */
 /** @typedef {import("./fields.js").Parsed} Parsed */
 /** @typedef {import("./runs.js").RowOptions} RowOptions */
 /** @typedef {import("./times.js").FoundTime} FoundTime */
+/** @typedef {import("./levels.js").Found | null} Level */
 /** @typedef {{base: string, time: FoundTime | null}} Shown */
 
 const NOWHEN = Object.freeze({ zone: "UTC", now: 0 });
@@ -28,16 +29,17 @@ const PAIR = /(?:^|[\s,;([{])([A-Za-z_@][\w.@-]{0,63})=(?=[^\s=])/g;
  * @param {string} line
  * @param {Display} display
  * @param {RowOptions} options
+ * @param {Level} level of the line, as levels.js found it
  * @returns {Shown}
  */
-export function formatted(line, display, options) {
+export function formatted(line, display, options, level) {
   const spans = ansiSpans(line);
   if (spans?.some((span) => span.kind !== "text")) return coloured(line, display, spans, options);
   const parsed = options.format ? parseLine(line, options.format) : null;
-  if (!parsed) return text(line, display, options);
+  if (!parsed) return text(line, display, options, level);
   return parsed.fields.length > 0 || parsed.format === "json"
     ? structured(line, display, parsed, options)
-    : inPlace(line, display, parsed, options);
+    : inPlace(line, display, parsed, options, level);
 }
 
 /**
@@ -106,11 +108,11 @@ function paintParts(display, parts, time, options) {
  * @param {string} line
  * @param {Display} display
  * @param {RowOptions} options
+ * @param {Level} level
  * @returns {Shown}
  */
-function text(line, display, options) {
+function text(line, display, options, level) {
   const time = findTime(line, options.context ?? NOWHEN);
-  const level = levelOf(line);
   const parts = [];
   if (time) parts.push({ from: time.from, to: time.to, cls: "time" });
   if (level && level.from < level.to) {
@@ -148,9 +150,10 @@ function pairKeys(line, from) {
  * @param {Display} display
  * @param {Parsed} parsed
  * @param {RowOptions} options
+ * @param {Level} level
  * @returns {Shown}
  */
-function inPlace(line, display, parsed, options) {
+function inPlace(line, display, parsed, options, level) {
   const at = parsed.time;
   const time = at ? findTime(line, options.context ?? NOWHEN, at.from, at.to) : null;
   const inside = time && at && time.to <= at.to ? time : null;
@@ -158,7 +161,6 @@ function inPlace(line, display, parsed, options) {
     if (part.cls === "time" && inside) return [{ from: inside.from, to: inside.to, cls: "time" }];
     return [part];
   });
-  const level = levelOf(line);
   if (level && level.from < level.to) {
     // The word stands within the message: the message steps aside for it.
     const word = { from: level.from, to: level.to, cls: `lv-${level.level}` };

@@ -62,8 +62,11 @@ const WORTH = {
  */
 export function rowOf(line, options = {}) {
   const display = new Display(line, options.limit);
-  const shown = options.raw ? rawPieces(line, display, options) : formatted(line, display, options);
-  const level = levelOf(line)?.level ?? null;
+  const found = levelOf(line);
+  const shown = options.raw
+    ? rawPieces(line, display, options)
+    : formatted(line, display, options, found);
+  const level = found?.level ?? null;
   const runs = toRuns(display.pieces, line, options.marks ?? []);
   return {
     runs,
