@@ -154,7 +154,7 @@ fill(one("#top"),
   h("div", { class: "top-middle" }, h("button", { type: "button", class: "open-button", onclick: () => palette() },
     icon("search"), h("span", null, "Open a source or view"), h("kbd", null, "Ctrl K"))),
   h("div", { class: "top-right" }, connection.el, bell, theme,
-    button("gear", "Settings", openSettingsDialog), button("help", "All keys", () => help(), "?"),
+    button("gear", "Settings", openSettingsDialog), button("help", "All keys", showKeys, "?"),
     button("search", "Find", () => act("find"), "/", "phone-only"),
     button("more", "More", (event) => phoneMenu(event), "", "phone-only")));
 const tabs = h("div", { class: "tabs", role: "toolbar", "aria-label": "Actions" },
@@ -208,6 +208,7 @@ function addPane() {
     news: (lines, errors, text) => news(pane, lines, errors, text),
     zone: () => zone,
     act,
+    colour,
     facts: (source) => ({ rate: rateOf(source), fact: factOf(source) }),
     menu,
     copy: (text, escapes) => copyText(text, escapes),
@@ -224,6 +225,21 @@ function addPane() {
   one("#main").append(pane.el);
   arrange();
   return slot;
+}
+
+const COLOURS = ["s1", "s2", "s3", "s4", "s5", "s6", "s7", "s8"];
+
+/** @type {Map<string, string>} */
+const colours = new Map();
+
+/** The colour of a log: its own among those that are shown. @param {string} source */
+function colour(source) {
+  const shown = new Set(slots.flatMap(({ pane }) => pane.shown));
+  for (const name of colours.keys()) if (!shown.has(name)) colours.delete(name);
+  const used = new Set(colours.values());
+  const its = colours.get(source) ?? COLOURS.find((one) => !used.has(one)) ?? COLOURS[0];
+  colours.set(source, its);
+  return its;
 }
 
 /** @param {number} index */
@@ -634,6 +650,10 @@ function offered(action) {
   return true;
 }
 
+function showKeys() {
+  help((action) => offered(action));
+}
+
 /** @param {boolean} [open] */
 function sidebar(open) {
   if (innerWidth < 900) {
@@ -740,7 +760,7 @@ async function toggleNotify() {
   return undefined;
 }
 
-notify.focus = (source) => openSource(source, "open");
+notify.focus = (/** @type {string} */ source) => openSource(source, "open");
 
 /** @param {MouseEvent} event */
 function phoneMenu(event) {
@@ -756,7 +776,7 @@ function phoneMenu(event) {
     { text: "Open", act: () => palette() },
     { text: "Theme", act: nextTheme },
     { text: "Settings", act: openSettingsDialog },
-    { text: "All keys", act: () => help() },
+    { text: "All keys", act: showKeys },
   ]);
 }
 
@@ -877,7 +897,7 @@ const ACTIONS = {
     for (const name of pane.shown) settings.setLog(name, { wrap: pane.looks.options.wrap });
     addressChanged(false);
   },
-  help: () => help(),
+  help: showKeys,
   close: escape,
   sources: () => {
     if (innerWidth < 900) root.classList.add("drawer");
