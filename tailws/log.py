@@ -4,8 +4,10 @@ A terminal that was stopped with Ctrl-S, a pipe that nobody empties, a journald 
 what they do not take is dropped and counted, and the count is told as soon as they take something
 again.
 
-Under systemd a line starts with its priority in `<N>` form (sd-daemon(3)), and journald adds the
-time; elsewhere it starts with the time. JSON is one object a line.
+Under systemd records go to journald with their fields. Its queue holds as few as ten datagrams
+(net.unix.max_dgram_qlen), so what it does not take at once goes to standard error as a line with
+its priority in front (`<N>`, sd-daemon(3)), which journald reads as well. Elsewhere a line starts
+with the time. JSON is one object a line.
 """
 
 from __future__ import annotations
@@ -16,11 +18,12 @@ import os
 import select
 import socket
 import stat
+import struct
 import sys
 import threading
 import time
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Literal
 
 log = logging.getLogger(__name__)
@@ -29,6 +32,7 @@ Format = Literal["auto", "text", "json"]
 
 #: Bytes of one record, traceback included; what is longer is cut.
 MAX_RECORD = 32 * 1024
+JOURNAL_SOCKET = "/run/systemd/journal/socket"
 
 # syslog(3)
 _PRIORITIES = ((logging.CRITICAL, 2), (logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6))
@@ -135,6 +139,58 @@ _COLOURS = {logging.ERROR: "\x1b[31m", logging.WARNING: "\x1b[33m", logging.DEBU
 _PLAIN = "\x1b[0m"
 
 
+class Journal:
+    """journald's own socket: one datagram an entry, with its fields."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+
+    def send(self, entry: bytes) -> bool:
+        """Send an entry; False if journald takes none now: its queue is short, or it has gone."""
+        try:
+            self._sock.sendto(entry, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL, self._path)
+        except OSError:
+            return False
+        return True
+
+    def close(self) -> None:
+        self._sock.close()
+
+
+def journal_entry(fields: Mapping[str, str]) -> bytes:
+    """Return fields in journald's form (https://systemd.io/JOURNAL_NATIVE_PROTOCOL/)."""
+    parts = []
+    for name, value in fields.items():
+        data = value.encode("utf-8", "backslashreplace")
+        if b"\n" in data:
+            parts.append(b"%s\n%s%s\n" % (name.encode(), struct.pack("<Q", len(data)), data))
+        else:
+            parts.append(b"%s=%s\n" % (name.encode(), data))
+    return b"".join(parts)
+
+
+def _journal_fields(record: logging.LogRecord) -> dict[str, str]:
+    fields = {
+        "MESSAGE": printable(record.getMessage())[: MAX_RECORD // 8],
+        "PRIORITY": str(_priority(record.levelno)),
+        "SYSLOG_IDENTIFIER": "tailws",
+        "LOGGER": record.name,
+        "CODE_FILE": record.pathname,
+        "CODE_LINE": str(record.lineno),
+        "CODE_FUNC": record.funcName or "",
+        "THREAD_NAME": record.threadName or "",
+    }
+    if record.exc_info:
+        fields["TRACEBACK"] = _trace(record)
+    return fields
+
+
+def _trace(record: logging.LogRecord) -> str:
+    assert record.exc_info
+    return logging.Formatter().formatException(record.exc_info)[-MAX_RECORD // 8 :]
+
+
 class TextFormatter(logging.Formatter):
     """Lines for people: time, level unless it is info, message; colours on a terminal."""
 
@@ -149,7 +205,7 @@ class TextFormatter(logging.Formatter):
         return f"{when} {start}{level}{_text(self, record)}{_PLAIN if start else ''}"
 
 
-class JournalFormatter(logging.Formatter):
+class PriorityFormatter(logging.Formatter):
     """Each line with its priority in front; journald knows the time and the unit."""
 
     def format(self, record: logging.LogRecord) -> str:
@@ -168,7 +224,7 @@ class JsonFormatter(logging.Formatter):
             "message": record.getMessage()[: MAX_RECORD // 8],
         }
         if record.exc_info:
-            entry["traceback"] = self.formatException(record.exc_info)[-MAX_RECORD // 8 :]
+            entry["traceback"] = _trace(record)
         return json.dumps(entry, ensure_ascii=False)
 
 
@@ -196,10 +252,12 @@ def iso_time(seconds: float) -> str:
 
 
 class StandardError(logging.Handler):
-    """The log's handler: formats, and writes without waiting."""
+    """The log's handler: renders records, and writes them without waiting."""
 
     def __init__(self, format_: Format = "auto", fd: int = 2) -> None:
         super().__init__()
+        in_journal = format_ == "auto" and under_systemd(fd)
+        self._journal = Journal(JOURNAL_SOCKET) if in_journal else None
         self._outlet = Outlet(fd)
         self.setFormatter(_formatter(format_, fd))
 
@@ -211,10 +269,12 @@ class StandardError(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         try:
             self.report_dropped()
-            if not self._outlet.dropped:
-                self._outlet.write(self._line(record))
-            else:
+            if self._outlet.dropped:
                 self._outlet.dropped += 1
+            elif self._journal is None or not self._journal.send(
+                journal_entry(_journal_fields(record))
+            ):
+                self._outlet.write(self._line(record))
         except Exception:  # noqa: BLE001  (what a log call raises would hit whoever logs)
             self.handleError(record)
 
@@ -245,6 +305,8 @@ class StandardError(logging.Handler):
         return data + b"\n"
 
     def close(self) -> None:
+        if self._journal is not None:
+            self._journal.close()
         self._outlet.close()
         super().close()
 
@@ -253,7 +315,7 @@ def _formatter(format_: Format, fd: int) -> logging.Formatter:
     if format_ == "json":
         return JsonFormatter()
     if format_ == "auto" and under_systemd(fd):
-        return JournalFormatter()
+        return PriorityFormatter()
     return TextFormatter(os.isatty(fd) and "NO_COLOR" not in os.environ)
 
 

@@ -99,7 +99,9 @@ def test_lines_for_people(pipe: tuple[int, int]) -> None:
 
 
 def test_lines_for_journald(pipe: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Under systemd each line has its priority in front, those of a traceback too, and no time."""
+    """Where journald's socket cannot be reached, each line has its priority in front, those of a
+    traceback too, and no time."""
+    monkeypatch.setattr(log_module, "JOURNAL_SOCKET", "/nowhere")
     status = os.fstat(pipe[1])
     monkeypatch.setenv("JOURNAL_STREAM", f"{status.st_dev}:{status.st_ino}")
     handler = StandardError(fd=pipe[1])
@@ -110,6 +112,94 @@ def test_lines_for_journald(pipe: tuple[int, int], monkeypatch: pytest.MonkeyPat
     lines = read(pipe[0]).splitlines()
     assert lines[:2] == ["<3>two", "<3>lines"]
     assert all(line.startswith("<3>") for line in lines)
+    handler.close()
+
+
+def fields_of(entry: bytes) -> dict[str, str]:
+    """Read an entry as journald does."""
+    fields = {}
+    while entry:
+        line, _, entry = entry.partition(b"\n")
+        name, equals, value = line.partition(b"=")
+        if not equals:
+            size = int.from_bytes(entry[:8], "little")
+            value, entry = entry[8 : 8 + size], entry[9 + size :]
+        fields[name.decode()] = value.decode()
+    return fields
+
+
+@pytest.fixture
+def journald(
+    pipe: tuple[int, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[socket.socket]:
+    """What journald is to a unit: a stream on standard error, and a socket for entries."""
+    status = os.fstat(pipe[1])
+    monkeypatch.setenv("JOURNAL_STREAM", f"{status.st_dev}:{status.st_ino}")
+    monkeypatch.setattr(log_module, "JOURNAL_SOCKET", str(tmp_path / "journal"))
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+        sock.bind(str(tmp_path / "journal"))
+        sock.setblocking(False)
+        yield sock
+
+
+def test_entries_for_journald(pipe: tuple[int, int], journald: socket.socket) -> None:
+    """Under systemd each record is one entry, with priority, logger, place and traceback as fields,
+    and text of several lines in one piece; nothing goes to standard error as well."""
+    handler = StandardError(fd=pipe[1])
+    emit(handler, logging.WARNING, "two\nlines = %s", "ü\x1b")
+    emit(handler, logging.ERROR, "broken", error=True)
+    handler.close()
+    first, second = (fields_of(journald.recv(65536)) for _ in range(2))
+    assert first["MESSAGE"] == "two\nlines = ü\\x1b"
+    assert (first["PRIORITY"], first["SYSLOG_IDENTIFIER"]) == ("4", "tailws")
+    assert (first["LOGGER"], first["CODE_FILE"], first["CODE_LINE"]) == ("tailws.test", "x.py", "1")
+    assert "TRACEBACK" not in first
+    assert second["PRIORITY"] == "3"
+    assert second["TRACEBACK"].endswith("ZeroDivisionError: by nought")
+    assert read(pipe[0]) == ""
+
+
+def test_a_journald_that_stands_still(pipe: tuple[int, int], journald: socket.socket) -> None:
+    """It holds up nobody: what its short queue does not take goes to standard error, which it
+    reads too, and what that does not take is counted and told."""
+    handler = StandardError(fd=pipe[1])
+    sent = 0
+    while not handler.dropped:
+        emit(handler, logging.INFO, "line %d %s", sent, "x" * 3000)
+        sent += 1
+        assert sent < 100_000
+    entries = []
+    while True:
+        try:
+            entries.append(fields_of(journald.recv(65536))["MESSAGE"])
+        except BlockingIOError:
+            break
+    lines = read(pipe[0]).splitlines()
+    emit(handler, logging.WARNING, "after")
+    told = read(pipe[0])
+    got = [entry.split()[1] for entry in entries] + [line.split()[1] for line in lines]
+    assert [int(number) for number in got] == list(range(sent - 1))
+    assert all(line.startswith("<6>line ") for line in lines)
+    assert "<4>1 lines of this log were lost" in told
+    assert fields_of(journald.recv(65536))["MESSAGE"] == "after"
+    emit(handler, logging.INFO, "x" * 10_000_000)  # cut, so that it fits into a datagram
+    assert journald.recv(65536)
+    handler.close()
+
+
+def test_a_journald_that_has_gone(pipe: tuple[int, int], journald: socket.socket) -> None:
+    """While it is away standard error has it; its successor at the same place gets the rest."""
+    handler = StandardError(fd=pipe[1])
+    path = journald.getsockname()
+    journald.close()
+    emit(handler, logging.INFO, "one")
+    os.unlink(path)
+    emit(handler, logging.INFO, "two")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as successor:
+        successor.bind(path)
+        emit(handler, logging.INFO, "three")
+        assert b"MESSAGE=three" in successor.recv(65536)
+    assert read(pipe[0]) == "<6>one\n<6>two\n"
     handler.close()
 
 
