@@ -21,7 +21,7 @@ import tailws
 from tailws import config, messages
 from tailws.config import Config, ConfigError, Problem
 from tailws.logs.catalog import Catalog
-from tailws.logs.history import Shelf
+from tailws.logs.document import Library
 from tailws.logs.source import Source
 from tailws.messages import HelloHead, Opening, from_query
 from tailws.reload import answer
@@ -31,12 +31,14 @@ from tailws.runtime.stream import Stream
 from tailws.runtime.watch import Watch
 from tailws.server.access import Access, Principal, Token
 from tailws.server.access_log import AccessLog, to_log
-from tailws.server.client import FEATURES, Client, Shared
+from tailws.server.client import Client, Shared
+from tailws.server.commands import FEATURES
 from tailws.server.exchange import AccessRecord, Router
 from tailws.server.http import HttpLimits, HttpServer
 from tailws.server.listener import Listener, ListenError, SocketOptions, open_sockets, own_names
 from tailws.server.metrics import Metrics
 from tailws.server.site import SECURITY_HEADERS, Site, find_page, read_page
+from tailws.server.stream_text import TextRoutes
 from tailws.server.tokens import load_tokens, page_address, random_token
 from tailws.server.upgrade import Query, WebSocketRoute
 from tailws.ws import Accepted, CloseCode, DeflatePolicy
@@ -88,7 +90,7 @@ class Daemon:
         )
         self.catalog.on_new = self._appeared
         self.catalog.on_gone = self._vanished
-        self._shelf = Shelf(limits.files.archive_memory)
+        self._library = Library(limits.files.archive_memory)
         self._random_token = random_token()
         self._access = self._make_access(cfg)
         self._access_log = self._make_access_log(cfg)
@@ -96,7 +98,7 @@ class Daemon:
         self._shared = Shared(
             self.loop,
             self.catalog,
-            self._shelf,
+            self._library,
             limits.clients,
             limits.lines,
             limits.search,
@@ -110,6 +112,13 @@ class Daemon:
                 views=_views(cfg),
             ),
             time.time,
+        )
+        self._text = TextRoutes(
+            self.loop,
+            self.catalog,
+            self._library,
+            lambda: self.config.limits.lines,
+            lambda: self.config.limits.files.lag_bytes,
         )
         self._stopping = False
         self.http = HttpServer(
@@ -186,6 +195,7 @@ class Daemon:
             lambda: self.http.access, self._start_client, deflate=DeflatePolicy()
         )
         router.add("/ws", socket_route.route)
+        self._text.add_routes(router)
         self.http.router = router
 
     def _listen(self, cfg: Config) -> None:
@@ -249,6 +259,7 @@ class Daemon:
 
     def _vanished(self, source: Source) -> None:
         self.metrics.forget(source)
+        self._text.vanished(source)
         for client in list(self.clients):
             client.vanished(source.name)
 
@@ -411,7 +422,7 @@ class Daemon:
         self.http.close()
         self._stop_listening()
         self.loop.turn(0)  # on_close of what was just closed
-        self._shelf.close()
+        self._library.close()
         self.catalog.close()
         self._watch.close()
         if self._access_log is not None:

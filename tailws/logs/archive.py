@@ -29,6 +29,8 @@ INPUT = 64 * 1024
 STEP = 256 * 1024
 #: Unpacked bytes that are kept before the furthest place read, for reading backwards.
 KEPT = 8 * 1024 * 1024
+#: The same for who reads on and never back: a long line, and a step.
+ONCE_KEPT = 1024 * 1024
 #: Distance between copies of a gzip decompressor (each about 45 kB): at most CHECKPOINTS of them,
 #: after which every other one is dropped and the distance doubles.
 CHECKPOINT = 8 * 1024 * 1024
@@ -129,6 +131,7 @@ class Archive(Segment):
         "_kept",
         "_kept_at",
         "_make",
+        "_most_kept",
         "_unpacker",
         "complete",
         "packed_size",
@@ -143,6 +146,7 @@ class Archive(Segment):
         self._kept_at = 0
         self._checkpoints: list[tuple[int, int, _Gzip]] = []  # unpacked at, input at, state
         self._distance = CHECKPOINT
+        self._most_kept = KEPT
         self.packed_size = os.fstat(fd).st_size
         self.complete = False
 
@@ -157,6 +161,16 @@ class Archive(Segment):
             os.close(fd)
             raise
         return archive
+
+    @property
+    def unpacked(self) -> int:
+        """Bytes that have been unpacked from the start on."""
+        return self._kept_at + len(self._kept)
+
+    def read_once(self) -> None:
+        """It will be read from its start to its end only: keep little, and no way back."""
+        self._most_kept = ONCE_KEPT
+        self._distance = 1 << 62
 
     @property
     def progress(self) -> float:
@@ -187,7 +201,7 @@ class Archive(Segment):
             self._go_back(offset)
         end = self._kept_at + len(self._kept)
         if end < offset + size and not self.complete:
-            self._unpack()
+            self._unpack(offset)
             end = self._kept_at + len(self._kept)
             if end < offset + size and not self.complete:
                 return COLD
@@ -222,8 +236,8 @@ class Archive(Segment):
             self._unpack()
         return self.complete
 
-    def _unpack(self) -> None:
-        """Unpack up to STEP bytes more."""
+    def _unpack(self, needed: int | None = None) -> None:
+        """Unpack up to STEP bytes more, keeping what lies behind the offset `needed`."""
         room = STEP
         while room > 0 and not self.complete:
             try:
@@ -233,8 +247,10 @@ class Archive(Segment):
                 self._finish()
             room -= len(data) or 1
             self._kept += data
-        if len(self._kept) > 2 * KEPT:
-            surplus = len(self._kept) - KEPT
+        if len(self._kept) > 2 * self._most_kept:
+            surplus = len(self._kept) - self._most_kept
+            if needed is not None:
+                surplus = max(0, min(surplus, needed - self._kept_at))
             del self._kept[:surplus]
             self._kept_at += surplus
         self._checkpoint()

@@ -21,6 +21,7 @@ from tailws.logs.chain import Chain, Retirement
 from tailws.logs.segment import FilePool
 from tailws.logs.siblings import live_name_of
 from tailws.logs.source import Reading, Source
+from tailws.logs.zone import zone
 from tailws.runtime.loop import Loop, Timer
 from tailws.runtime.watch import Watch, Watched
 from tailws.text.lines import Codec
@@ -231,6 +232,7 @@ class Catalog:
             _reading(self._limits),
             from_start=self._started and match.from_pattern,
         )
+        source.zone = zone(settings.timezone)
         source.on_trouble = self._troubled
         self._sources[match.name] = source
         self._made_from[match.name] = settings

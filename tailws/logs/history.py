@@ -7,12 +7,12 @@ generator for `runtime.steps`.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Generator
 from dataclasses import dataclass
 
-from tailws.logs.archive import KEPT, Archive
+from tailws.logs.archive import Archive
 from tailws.logs.chain import Chain
+from tailws.logs.document import Shelf
 from tailws.logs.locate import at_cursor, lines_before
 from tailws.logs.segment import COLD, END, OVER, Block, Later, Link, Overwritten, Place, Segment
 from tailws.logs.source import COLD_DELAY, Source, live_end
@@ -36,31 +36,6 @@ class Page:
     more: bool
     hidden: int
     file: str
-
-
-class Shelf:
-    """Keeps the archives used last unpacked, so that paging on does not begin from their start."""
-
-    def __init__(self, memory: int) -> None:
-        self._most = max(1, memory // (2 * KEPT))
-        self._held: OrderedDict[Segment, Chain] = OrderedDict()
-
-    def keep(self, segment: Segment, chain: Chain) -> None:
-        if not isinstance(segment, Archive):
-            return
-        if segment in self._held:
-            self._held.move_to_end(segment)
-            return
-        chain.hold(segment)
-        self._held[segment] = chain
-        while len(self._held) > self._most:
-            oldest, its_chain = self._held.popitem(last=False)
-            its_chain.release(oldest)
-
-    def close(self) -> None:
-        while self._held:
-            segment, chain = self._held.popitem()
-            chain.release(segment)
 
 
 Paging = Generator[float | None, None, Page]
@@ -206,13 +181,15 @@ def _after(source: Source, place: Place, lines: int, filter_: Filter | None) -> 
     more = True
     while shown < lines and size < PAGE_BYTES and searched < SEARCHED:
         block = yield from _read(source, place, None)
+        if block is END and source.chain.retire(place.segment):
+            continue  # a rotated file that nobody writes to any more
         if block is OVER and place.segment.link is not None and not bodies:
             following = place.segment.link.next
             place = following.place(following.start)
             start = place if not searched else start
             continue
         if not isinstance(block, Block):
-            more = block is not END and place.segment.link is not None
+            more = place.segment.link is not None
             break
         taken, body = _cut(block, lines - shown, filter_)
         shown += taken[0]

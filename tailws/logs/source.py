@@ -21,6 +21,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, tzinfo
 from typing import NamedTuple
 
 from tailws.logs.chain import Chain
@@ -92,6 +93,7 @@ class Source:
         self.name = name
         self.chain = chain
         self.reading = reading or Reading()
+        self.zone: tzinfo = UTC  # of times in it that name none
         self.from_start = from_start  # it appeared while we were running: nothing may be skipped
         self.end: Place | None = None  # up to here the live end has been read
         self._subscribers: dict[Callable[[str], None], None] = {}

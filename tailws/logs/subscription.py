@@ -19,11 +19,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
 
+from tailws import config
 from tailws.logs.identity import before_birth
 from tailws.logs.locate import BadCursor, Located, at_cursor, from_start, last_lines
+from tailws.logs.seek import last_shown
 from tailws.logs.segment import Block, Later, Place, Segment
 from tailws.logs.source import Gap, Item, Source, Step
-from tailws.messages import EventHead, GapHead, Head, LinesHead, SubscribedHead, encode
+from tailws.messages import EventHead, GapHead, Head, LinesHead, Subscribe, SubscribedHead, encode
 from tailws.runtime.steps import Steps
 from tailws.text.match import Filter
 from tailws.ws import Opcode, compress, frame_header
@@ -53,6 +55,12 @@ class Begin:
     cursor: str | None = None
     start: bool = False  # of the live file
     lines: int = 0
+
+    @classmethod
+    def of(cls, command: Subscribe, limits: config.Lines) -> Begin:
+        """Where a command, or the query of an address, asks to begin."""
+        count = limits.first_lines if command.lines is None else command.lines
+        return cls(command.cursor, command.start is not None, min(count, limits.max_lines))
 
 
 class Subscription:
@@ -115,6 +123,8 @@ class Subscription:
             work = at_cursor(chain, begin.cursor)
         elif begin.start:
             work = from_start(chain)
+        elif self.view.filter is not None and begin.lines:
+            work = last_shown(chain, begin.lines, self.view.filter)
         else:
             work = last_lines(chain, begin.lines)
         self._steps = Steps(self.source.loop, work, self._begin_at, self._cannot_begin)
@@ -209,6 +219,13 @@ class Subscription:
                 if self._number == source.dry:
                     self._wait()
                 return frame
+            if isinstance(step.item, Block):  # its filter hid all of it: others have their turn
+                self.source.loop.defer(self._wake_again)
+                return None
+
+    def _wake_again(self) -> None:
+        if not self.closed:
+            self._tell(self)
 
     def _wait(self) -> None:
         self.waiting = True

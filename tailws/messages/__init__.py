@@ -8,6 +8,7 @@ from tailws.messages.commands import (
     Activity,
     BadCommand,
     Command,
+    Download,
     ErrorCode,
     Extent,
     Find,
@@ -21,6 +22,7 @@ from tailws.messages.commands import (
     Subscribe,
     Unsubscribe,
     Watch,
+    from_form,
     from_query,
     parse,
 )
@@ -59,6 +61,7 @@ __all__ = [
     "BadCommand",
     "BehindHead",
     "Command",
+    "Download",
     "ErrorCode",
     "ErrorHead",
     "EventHead",
@@ -94,6 +97,7 @@ __all__ = [
     "View",
     "Watch",
     "encode",
+    "from_form",
     "from_query",
     "parse",
 ]

@@ -164,6 +164,17 @@ class Outline(_Filtered, frozen=True, kw_only=True):
     buckets: Annotated[int, Meta(ge=1, le=4000)] = 200
 
 
+class Download(_Filtered, frozen=True, kw_only=True):
+    """The form of `POST /download`: a log, or a range of it, as a file."""
+
+    source: _Source
+    after: _Cursor | None = None
+    before: _Cursor | None = None
+    skip: Annotated[int, Meta(ge=0, le=2**53)] = 0
+    """Lines behind `after` that are left out, under the filter."""
+    lines: Annotated[int, Meta(ge=0, le=2**53)] | None = None
+
+
 class Ping(_Command, frozen=True, kw_only=True):
     """Ask for the daemon's clock."""
 
@@ -300,7 +311,7 @@ def _bad(text: str | bytes | bytearray | memoryview, error: Exception) -> BadCom
     return BadCommand("bad-message", f"{kind}: {_sentence(str(error), TYPES[kind])}", id_)
 
 
-def _sentence(said: str, kind: type[Command]) -> str:
+def _sentence(said: str, kind: type[_Command]) -> str:
     place = _AT.search(said)
     said = _AT.sub("", said)
     where = f"'{place[1]}': " if place and place[1] else ""
@@ -365,6 +376,42 @@ def from_query(query: Iterable[tuple[str, str]], source: str | None = None) -> O
         tuple(_opened({"type": "subscribe", "source": name, **keys}) for name in sources),
         form == "text",
     )
+
+
+def from_form(fields: Iterable[tuple[str, str]]) -> Download:
+    """Read the fields of `POST /download`; raises `BadCommand`.
+
+    `include` and `exclude` are patterns and may be repeated; `filter` holds both as JSON, with all
+    kinds of terms.
+    """
+    names = tuple(field.encode_name for field in msgspec.structs.fields(Download))
+    names = (*(name for name in names if name != "id"), "filter")
+    keys: dict[str, Any] = {}
+    for name, value in fields:
+        if name not in names:
+            near = difflib.get_close_matches(name, names, 1)
+            hint = f"did you mean '{near[0]}'?" if near else f"there are {_list(list(names))}."
+            raise BadCommand("bad-message", f"There is no field '{name[:40]}'; {hint}")
+        if name in ("include", "exclude"):
+            keys.setdefault(name, []).append(value)
+        elif name in keys:
+            raise BadCommand("bad-message", f"The field '{name}' may stand only once.")
+        elif name in ("skip", "lines"):
+            keys[name] = _whole(name, value)
+        elif value:  # an empty field of a form is one that was not filled in
+            keys[name] = value
+    try:
+        if "filter" in keys:
+            keys |= msgspec.json.decode(keys.pop("filter"), type=dict[str, Any])
+        return msgspec.convert(keys, Download)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise BadCommand("bad-message", f"download: {_sentence(str(error), Download)}") from None
+
+
+def _whole(name: str, value: str) -> int:
+    if not re.fullmatch(r"\d{1,15}", value, re.ASCII):
+        raise BadCommand("bad-message", f"'{name}' is a whole number from 0.")
+    return int(value)
 
 
 def _opened(keys: dict[str, Any]) -> Subscribe:

@@ -18,8 +18,7 @@ from dataclasses import dataclass
 from tailws import messages
 from tailws.config import Clients, Lines, Search
 from tailws.logs.catalog import Catalog
-from tailws.logs.history import Page, Shelf, page
-from tailws.logs.locate import BadCursor
+from tailws.logs.document import Library
 from tailws.logs.source import Source
 from tailws.logs.subscription import Begin, Subscription, View
 from tailws.messages import (
@@ -28,10 +27,7 @@ from tailws.messages import (
     ErrorHead,
     Head,
     HelloHead,
-    History,
-    HistoryHead,
     Opening,
-    PongHead,
     SourceInfo,
     SourcesHead,
     Subscribe,
@@ -41,9 +37,10 @@ from tailws.messages import (
 )
 from tailws.names import name_glob
 from tailws.runtime.loop import Loop, Timer
-from tailws.runtime.steps import Steps
 from tailws.runtime.stream import Stream
+from tailws.server import commands
 from tailws.server.access import Principal
+from tailws.server.jobs import Jobs
 from tailws.text.match import Filter
 from tailws.ws import (
     Binary,
@@ -63,8 +60,8 @@ from tailws.ws import (
 
 log = logging.getLogger(__name__)
 
-#: What this daemon offers beyond the base protocol.
-FEATURES = ["history.after"]
+#: Seconds that one client may take of a turn, however little comes of it.
+TURN_SECONDS = 0.005
 #: Seconds over which the rate of commands is an average.
 RATE_SPAN = 10.0
 
@@ -75,7 +72,7 @@ class Shared:
 
     loop: Loop
     catalog: Catalog
-    shelf: Shelf
+    library: Library
     clients: Clients
     lines: Lines
     search: Search
@@ -103,18 +100,18 @@ class Client:
         "_closing",
         "_commands",
         "_globs",
+        "_jobs",
         "_outbox",
         "_ready",
         "_scheduled",
-        "_shared",
         "_stream",
         "_text",
-        "_work",
         "_ws",
         "on_closed",
         "pinged_at",
         "principal",
         "seen_at",
+        "shared",
         "subscriptions",
     )
 
@@ -128,7 +125,7 @@ class Client:
         on_closed: Callable[[Client], None],
     ) -> None:
         limits = shared.clients
-        self._shared = shared
+        self.shared = shared
         self._stream = stream
         self.principal = principal
         self._ws = ServerConnection(
@@ -141,7 +138,7 @@ class Client:
         self._globs: dict[str, Glob] = {}
         self._ready: deque[Subscription] = deque()
         self._outbox: deque[bytes] = deque()
-        self._work: set[Steps[Page]] | None = None
+        self._jobs: Jobs | None = None  # made when first needed: most never ask
         self._scheduled = False
         self._closing: Timer | None = None
         self.seen_at = shared.loop.clock()
@@ -153,9 +150,9 @@ class Client:
         """Say hello, subscribe to what the address asked for, and take what came early."""
         self._stream.start(self)
         if not self._text:
-            hello = self._shared.hello
+            hello = self.shared.hello
             hello.sources = self.sources()
-            hello.now = int(self._shared.wall() * 1000)
+            hello.now = int(self.shared.wall() * 1000)
             self.say(hello)
         for command in opening.subscriptions:
             self._guard(command)
@@ -171,12 +168,12 @@ class Client:
     def sources(self) -> list[SourceInfo]:
         """What this client may see."""
         may_see = self.principal.may_see
-        return [source_info(source) for source in self._shared.catalog if may_see(source.name)]
+        return [source_info(source) for source in self.shared.catalog if may_see(source.name)]
 
     # -- the stream
 
     def on_data(self, data: bytes) -> None:
-        self.seen_at = self._shared.loop.clock()
+        self.seen_at = self.shared.loop.clock()
         self.pinged_at = 0.0
         for event in self._ws.receive(data):
             match event:
@@ -209,9 +206,8 @@ class Client:
         self.subscriptions.clear()
         self._globs.clear()
         self._ready.clear()
-        for work in list(self._work or ()):
-            work.cancel()
-        self._work = None
+        if self._jobs is not None:
+            self._jobs.close()
         self.on_closed(self)
 
     # -- closing
@@ -233,8 +229,8 @@ class Client:
 
     def _cut_off_later(self) -> None:
         if self._closing is None:
-            self._closing = self._shared.loop.call_later(
-                self._shared.clients.close_timeout,
+            self._closing = self.shared.loop.call_later(
+                self.shared.clients.close_timeout,
                 lambda: self._stream.close("the closing handshake took too long"),
             )
 
@@ -249,15 +245,28 @@ class Client:
 
     def complain(self, error: BadCommand) -> None:
         """The address asked for something that cannot be."""
-        self._error(error.code, error.message)
+        self.error(error.code, error.message)
 
     def ping(self) -> None:
         """Ask whether the client is still there."""
-        self.pinged_at = self._shared.loop.clock()
+        self.pinged_at = self.shared.loop.clock()
         self._ws.ping()
         self._send_owed()
 
     # -- sending
+
+    @property
+    def has_room(self) -> bool:
+        """Whether all that was said so far has been taken by the kernel."""
+        return not self._outbox and not self._stream.owed
+
+    @property
+    def jobs(self) -> Jobs:
+        """Its long work."""
+        if self._jobs is None:
+            shared = self.shared
+            self._jobs = Jobs(shared.loop, lambda: shared.search.at_once, lambda: self.has_room)
+        return self._jobs
 
     def say(self, head: Head, body: bytes | None = None) -> None:
         """Queue a message; nothing for a client that wants lines only."""
@@ -270,13 +279,13 @@ class Client:
     def _schedule(self) -> None:
         if not self._scheduled:
             self._scheduled = True
-            self._shared.loop.defer(self._flush)
+            self.shared.loop.defer(self._flush)
 
     def _is_ready(self, subscription: Subscription) -> None:
         self._ready.append(subscription)
         if not self._scheduled:
             self._scheduled = True
-            self._shared.loop.defer(self._flush)
+            self.shared.loop.defer(self._flush)
 
     def _send_owed(self) -> None:
         owed = self._ws.owed()
@@ -289,12 +298,12 @@ class Client:
         if stream.owed or self._closing is not None or stream.closed:
             return  # `on_room` goes on, or nobody
         outbox = self._outbox
-        while outbox:
-            if not stream.send(outbox.popleft()):
-                return
+        while outbox and not stream.owed:
+            stream.send(outbox.popleft())
         ready = self._ready
-        room = self._shared.clients.turn_bytes
-        while ready and room > 0:
+        room = self.shared.clients.turn_bytes
+        until = 0.0
+        while ready and not stream.owed and room > 0:
             subscription = ready[0]
             frame = subscription.next()
             if subscription.waiting:
@@ -303,9 +312,15 @@ class Client:
                 ready.rotate(-1)
             if frame is not None:
                 room -= len(frame)
-                if not stream.send(frame):
-                    return
-        if ready:
+                stream.send(frame)
+            if ready:  # a filter may take long, and leave next to nothing
+                now = self.shared.loop.clock()
+                until = until or now + TURN_SECONDS
+                if now >= until:
+                    break
+        if self._jobs is not None:
+            self._jobs.go_on()
+        if (ready or outbox) and not stream.owed:
             self._schedule()
 
     # -- commands
@@ -318,14 +333,14 @@ class Client:
         try:
             command = messages.parse(text)
         except BadCommand as error:
-            self._error(error.code, error.message, error.id)
+            self.error(error.code, error.message, error.id)
             return
         self._guard(command)
 
     def _may_command(self) -> bool:
         """A token bucket: commands_per_second on average, and ten seconds' worth at once."""
-        rate = self._shared.clients.commands_per_second
-        now = self._shared.loop.clock()
+        rate = self.shared.clients.commands_per_second
+        now = self.shared.loop.clock()
         self._allowance = min(rate * RATE_SPAN, self._allowance + (now - self._allowed_at) * rate)
         self._allowed_at = now
         if self._allowance < 1:
@@ -343,9 +358,9 @@ class Client:
             handler(self, command)
         except BadCommand as error:
             source = getattr(command, "source", "")
-            self._error(error.code, error.message, error.id or command.id, source)
+            self.error(error.code, error.message, error.id or command.id, source)
 
-    def _error(
+    def error(
         self, code: ErrorCode, message: str, id_: messages.Id | None = None, source: str = ""
     ) -> None:
         if self._text:
@@ -356,8 +371,8 @@ class Client:
             head.id = id_
         self.say(head)
 
-    def _source(self, name: str) -> Source:
-        source = self._shared.catalog.find(name)
+    def source(self, name: str) -> Source:
+        source = self.shared.catalog.find(name)
         if source is None or not self.principal.may_see(name):
             raise BadCommand("unknown-source", f"There is no source '{name[:200]}'.")
         return source
@@ -367,34 +382,25 @@ class Client:
         if command.is_glob:
             self._unsubscribe_glob(command.source)
             self._globs[command.source] = glob = Glob(command, filter_)
-            for source in list(self._shared.catalog):
+            for source in list(self.shared.catalog):
                 if glob.matches(source.name) and self.principal.may_see(source.name):
                     cursors = command.cursors
                     if cursors is None:
-                        begin = self._begin(command)
+                        begin = Begin.of(command, self.shared.lines)
                     elif source.name in cursors:
                         begin = Begin(cursor=cursors[source.name])
                     else:
                         begin = Begin(start=True)
                     self._add(source, begin, filter_)
             return
-        self._add(self._source(command.source), self._begin(command), filter_)
-
-    def _begin(self, command: Subscribe) -> Begin:
-        lines = self._shared.lines
-        count = lines.first_lines if command.lines is None else command.lines
-        return Begin(
-            cursor=command.cursor,
-            start=command.start is not None,
-            lines=min(count, lines.max_lines),
-        )
+        self._add(self.source(command.source), Begin.of(command, self.shared.lines), filter_)
 
     def _add(self, source: Source, begin: Begin, filter_: Filter | None) -> None:
         self._drop(source.name)
-        if len(self.subscriptions) >= self._shared.clients.subscriptions:
+        if len(self.subscriptions) >= self.shared.clients.subscriptions:
             raise BadCommand(
                 "too-many",
-                f"One client may subscribe to {self._shared.clients.subscriptions} sources.",
+                f"One client may subscribe to {self.shared.clients.subscriptions} sources.",
             )
         view = View(self._ws.deflate is not None, self._text, filter=filter_)
         subscription = Subscription(source, view, begin, self._is_ready)
@@ -409,7 +415,7 @@ class Client:
                 try:
                     self._add(source, Begin(start=True), glob.filter)
                 except BadCommand as error:
-                    self._error(error.code, error.message, None, source.name)
+                    self.error(error.code, error.message, None, source.name)
                 return
 
     def admit(self, principal: Principal) -> None:
@@ -419,7 +425,7 @@ class Client:
         self.principal = principal
         for name in [name for name in self.subscriptions if not principal.may_see(name)]:
             self.vanished(name)
-        for source in list(self._shared.catalog):
+        for source in list(self.shared.catalog):
             self.appeared(source)
         self.sources_changed()
 
@@ -450,76 +456,6 @@ class Client:
             for name in [name for name in self.subscriptions if glob.matches(name)]:
                 self._drop(name)
 
-    def _history(self, command: History) -> None:
-        source = self._source(command.source)
-        limits = self._shared
-        cursor = command.before or command.after or ""
-        lines = limits.lines.first_lines if command.lines is None else command.lines
-        if self._work is None:
-            self._work = set()
-        if len(self._work) >= limits.search.at_once:
-            raise BadCommand("too-many", "Too many requests are under way; wait for an answer.")
-
-        def ignore(_event: str) -> None: ...
-
-        source.attach(ignore)
-
-        def done(found: Page) -> None:
-            finish()
-            head = HistoryHead(
-                source=source.name,
-                start=found.start,
-                end=found.end,
-                more=found.more,
-                hidden=found.hidden,
-                file=found.file.rpartition("/")[2].encode(errors="replace").decode(),
-            )
-            if command.id is not None:
-                head.id = command.id
-            self.say(head, found.body)
-
-        def failed(error: Exception) -> None:
-            finish()
-            match error:
-                case BadCursor():
-                    code: ErrorCode = "bad-cursor"
-                    text = "This is not a cursor of this daemon."
-                case LookupError():
-                    code, text = "gone", "That place is not kept any more."
-                case OSError():
-                    code, text = "unavailable", f"Cannot be read: {error.strerror or error}."
-                case _:
-                    log.error("history of %s failed", source.name, exc_info=error)
-                    code, text = "internal", "The daemon failed; its log says how."
-            self._error(code, text, command.id, source.name)
-
-        finished = False
-
-        def finish() -> None:
-            nonlocal finished
-            finished = True
-            if self._work is not None:
-                self._work.discard(steps)
-            source.detach(ignore)
-
-        work = page(
-            source,
-            limits.shelf,
-            cursor,
-            min(lines, limits.lines.max_lines),
-            command.before is not None,
-            command.filter(),
-        )
-        steps: Steps[Page] = Steps(limits.loop, work, done, failed)
-        if not finished:
-            self._work.add(steps)
-
-    def _ping(self, command: messages.Ping) -> None:
-        head = PongHead(t=int(self._shared.wall() * 1000))
-        if command.id is not None:
-            head.id = command.id
-        self.say(head)
-
     def sources_changed(self) -> None:
         if not self._text:
             self.say(SourcesHead(sources=self.sources()))
@@ -528,8 +464,7 @@ class Client:
 HANDLERS: dict[type, Callable[..., None]] = {
     Subscribe: Client._subscribe,
     Unsubscribe: Client._unsubscribe,
-    History: Client._history,
-    messages.Ping: Client._ping,
+    **commands.HANDLERS,
 }
 
 

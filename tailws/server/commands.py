@@ -1,0 +1,180 @@
+"""What a client asks of whole logs, beyond following them: places, pages, searches, outlines.
+
+Each handler checks what it was asked for, and starts a job of the client; the job's result becomes
+an answer. What goes wrong becomes an `error` in one place, `_answer`. Following itself
+(`subscribe`, `unsubscribe`) is the client's own.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from tailws.logs.history import Page, page
+from tailws.logs.locate import BadCursor
+from tailws.logs.seek import Spot, Wanted, locate
+from tailws.logs.source import Source
+from tailws.messages import (
+    BadCommand,
+    ErrorCode,
+    History,
+    HistoryHead,
+    Id,
+    Locate,
+    LocatedHead,
+    Ping,
+    PongHead,
+)
+from tailws.server.jobs import Job, Lane
+
+if TYPE_CHECKING:
+    from tailws.server.client import Client
+
+log = logging.getLogger(__name__)
+
+#: What this daemon offers beyond the base protocol.
+FEATURES = ["history.after", "locate", "download"]
+
+Result = TypeVar("Result")
+Work = Generator[float | None, None, Result]
+
+
+def _run(
+    client: Client,
+    lane: Lane,
+    source: Source,
+    id_: Id | None,
+    work: Work[Result],
+    done: Callable[[Result], None],
+    gone: Callable[[], None] | None = None,
+) -> None:
+    """Do `work` with the source's file open, as a job; `done` says what came of it.
+
+    `gone` is for who has a better answer to a place that is not kept any more than an error.
+    """
+
+    def attached() -> Work[Result]:
+        with _attached(source):
+            return (yield from work)
+
+    def failed(error: Exception) -> None:
+        if gone is not None and isinstance(error, LookupError):
+            gone()
+            return
+        code, text = _told(error, source)
+        client.error(code, text, id_, source.name)
+
+    lane.start(Job(id_, attached(), done, failed))
+
+
+@contextmanager
+def _attached(source: Source) -> Iterator[None]:
+    def ignore(_event: str) -> None: ...
+
+    source.attach(ignore)
+    try:
+        yield
+    finally:
+        source.detach(ignore)
+
+
+def _told(error: Exception, source: Source) -> tuple[ErrorCode, str]:
+    """Say what went wrong as a person would."""
+    match error:
+        case BadCommand():
+            return error.code, error.message
+        case BadCursor():
+            return "bad-cursor", "This is not a cursor of this daemon."
+        case LookupError():
+            return "gone", "That place is not kept any more."
+        case OSError():
+            return "unavailable", f"Cannot be read: {error.strerror or error}."
+        case _:
+            log.error("a request for %s failed", source.name, exc_info=error)
+            return "internal", "The daemon failed; its log says how."
+
+
+def _named(head: Any, id_: Id | None) -> Any:
+    """The same head, with the command's id if it had one."""
+    if id_ is not None:
+        head.id = id_
+    return head
+
+
+def _history(client: Client, command: History) -> None:
+    source = client.source(command.source)
+    shared = client.shared
+    asked = shared.lines.first_lines if command.lines is None else command.lines
+
+    def done(found: Page) -> None:
+        head = HistoryHead(
+            source=source.name,
+            start=found.start,
+            end=found.end,
+            more=found.more,
+            hidden=found.hidden,
+            file=found.file.rpartition("/")[2].encode(errors="replace").decode(),
+        )
+        client.say(_named(head, command.id), found.body)
+
+    work = page(
+        source,
+        shared.library.shelf,
+        command.before or command.after or "",
+        min(asked, shared.lines.max_lines),
+        command.before is not None,
+        command.filter(),
+    )
+    _run(client, client.jobs.places, source, command.id, work, done)
+
+
+def _locate(client: Client, command: Locate) -> None:
+    source = client.source(command.source)
+    wanted = Wanted(
+        None if command.time is None else command.time / 1000,
+        command.fraction,
+        command.number,
+        command.cursor,
+        command.skip,
+        command.filter(),
+    )
+
+    def done(spot: Spot) -> None:
+        head = LocatedHead(
+            source=source.name,
+            cursor=spot.cursor,
+            exact=spot.exact,
+            at=spot.at,
+            oldest=spot.oldest,
+        )
+        if spot.number is not None:
+            head.number = spot.number
+        if spot.time is not None:
+            head.time = round(spot.time * 1000)
+        client.say(_named(head, command.id))
+
+    def gone() -> None:
+        def oldest(spot: Spot) -> None:
+            head = LocatedHead(source=source.name, cursor=None, exact=False, oldest=spot.cursor)
+            client.say(_named(head, command.id))
+
+        work = locate(source, client.shared.library, Wanted(fraction=0.0))
+        _run(client, client.jobs.places, source, command.id, work, oldest)
+
+    work = locate(source, client.shared.library, wanted)
+    _run(
+        client, client.jobs.places, source, command.id, work, done, gone if command.cursor else None
+    )
+
+
+def _ping(client: Client, command: Ping) -> None:
+    client.say(_named(PongHead(t=int(client.shared.wall() * 1000)), command.id))
+
+
+HANDLERS: dict[type, Callable[[Client, Any], None]] = {
+    History: _history,
+    Locate: _locate,
+    Ping: _ping,
+}
