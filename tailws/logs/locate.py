@@ -139,7 +139,8 @@ def at_cursor(chain: Chain, text: str) -> Steps:
     if not cursor.file:
         return _born_since(chain, cursor)
     for segment in reversed(chain.segments):
-        if segment.number == cursor.file and segment.birth == cursor.birth:
+        born = birth_ms(segment.identity)
+        if segment.number == cursor.file and born <= cursor.birth <= segment.birth:
             if not cursor.offset and segment.generation and segment.begun > cursor.tail:
                 continue  # the same file, but not as it was then
             place = _proved(chain, segment, cursor)

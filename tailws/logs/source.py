@@ -447,7 +447,9 @@ class Source:
             gap = Gap(link.until - place.offset, link.reason)
         try:
             if link.copy and following.proves_place(place):
-                return Step(Crossing(None, None), following.place(place.offset))
+                start = following.place(place.offset)
+                start.stands_for(place)
+                return Step(Crossing(None, None), start)
             start = following.place(following.start)
         except OSError as error:
             return self._unreadable(Place(following, following.start, b""), error)

@@ -216,7 +216,7 @@ class Subscription:
                 self._stand(place)
             frame = self._encode(item)
             if frame is not None:
-                if self._number == source.dry:
+                if live and self._number == source.dry:
                     self._wait()
                 return frame
             if isinstance(step.item, Block):  # its filter hid all of it: others have their turn
