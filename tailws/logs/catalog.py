@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
@@ -34,6 +35,12 @@ GATHER = 0.02
 GATHER_MAX = 0.5
 #: Events from one directory between two looks by the clock that count as a flood.
 FLOOD = 2000
+#: Rounds by the clock in which directories are read though nothing about them has changed: not
+#: every network file system keeps their times.
+TRUSTED_ROUNDS = 15
+#: ns by which a directory's time must be older than the look at it to mean that nothing came after
+#: the look: the kernel's clock for files ticks every few milliseconds.
+SETTLED = 100_000_000
 #: Sources looked at by the clock in one turn.
 LOOKS_A_TURN = 64
 #: Directories that one pattern may walk through.
@@ -66,6 +73,10 @@ class Catalog:
         self._made_from: dict[str, config.Source] = {}
         self._states: dict[str, tuple[str, str]] = {}
         self._watches: dict[str, Watched | None] = {}
+        self._changed_at: dict[str, int] = {}  # of each directory, ns, when it was last read
+        self._scanned_at = 0
+        self._rounds = 0  # by the clock since then
+        self._links: dict[str, bool] = {}  # sources whose path is a symbolic link
         self._pool = FilePool(limits.files.open_files)
         self._started = False
         self._gather: Timer | None = None
@@ -146,7 +157,9 @@ class Catalog:
     def _poll_all(self) -> None:
         """Look at everything, a few sources a turn, whatever the hints say."""
         self._poll = None
-        self._rescan()
+        self._rounds += 1
+        if self._rounds >= TRUSTED_ROUNDS or self._directories_changed():
+            self._rescan()
         self._round = iter(list(self._sources.values()))
         for watched in self._watches.values():
             if watched is not None:
@@ -166,7 +179,8 @@ class Catalog:
         """Look more often at what the kernel does not watch for us."""
         for directory, watched in list(self._watches.items()):
             if watched is None and os.path.isdir(directory):
-                self._rescan()
+                if self._directories_changed():
+                    self._rescan()
                 break
         for source in list(self._sources.values()):
             if source.users and not (source.watched and self._is_watched(source)):
@@ -175,9 +189,11 @@ class Catalog:
 
     def _is_watched(self, source: Source) -> bool:
         watched = self._watches.get(os.path.dirname(source.path))
-        return watched is not None and watched.alive and not os.path.islink(source.path)
+        linked = self._links.get(source.name, True)
+        return watched is not None and watched.alive and not linked
 
     def _look(self, source: Source) -> None:
+        self._links[source.name] = os.path.islink(source.path)
         source.look()
         state = (source.state, source.reason)
         if self._states.get(source.name) != state:
@@ -196,8 +212,17 @@ class Catalog:
 
     # -- patterns
 
+    def _directories_changed(self) -> bool:
+        """Whether a rescan could find anything new: a directory changes when its entries do."""
+        settled = self._scanned_at - SETTLED
+        return any(
+            at >= settled or _changed(directory) != at for directory, at in self._changed_at.items()
+        )
+
     def _rescan(self) -> None:
         """Compare what the config's paths match now with the sources that there are."""
+        self._rounds = 0
+        self._scanned_at = time.time_ns()
         directories: set[str] = set()
         wanted: dict[str, Match] = {}
         for match in self._matches(directories):
@@ -213,6 +238,7 @@ class Catalog:
             if name not in self._sources:
                 self._add(match_)
         self._watch_directories(directories)
+        self._changed_at = {directory: _changed(directory) for directory in directories}
 
     def _add(self, match: Match) -> None:
         settings = match.source
@@ -250,6 +276,7 @@ class Catalog:
         source = self._sources.pop(name)
         del self._made_from[name]
         self._states.pop(name, None)
+        self._links.pop(name, None)
         if self.on_gone is not None:
             self.on_gone(source)  # whoever reads it gives it back
         source.close()
@@ -373,6 +400,14 @@ def _is_rotated(directory: str, file: str, others: set[str]) -> bool:
         base in others or os.path.lexists(os.path.join(directory, base))
         for base in live_name_of(file)
     )
+
+
+def _changed(directory: str) -> int:
+    """When entries of it came or went last, ns; -1 when it cannot be seen."""
+    try:
+        return os.stat(directory).st_mtime_ns
+    except OSError:
+        return -1
 
 
 def _reading(limits: config.Limits) -> Reading:
