@@ -267,13 +267,12 @@ def many_files(files: int, rate: float, seconds: float) -> Callable[[Variant, fl
     def run(variant: Variant, scale: float) -> Figures:
         contender = CONTENDERS[variant.contender]
         with scratch() as directory:
-            for number in range(files):
-                (directory / f"f{number:05d}.log").touch()
+            Writer(path=directory, files=files, lines=files, rate=1e6).result()  # one line in each
             sources = [{"name": "app", "path": str(directory / "*.log")}]
             limits = {"clients": {"subscriptions": files + 1}}
             setup = Setup(directory, free_port(), 50, limits, sources)
             lines = int(rate * seconds * scale) // files * files
-            options = {"port": setup.port, "clients": 1, "files": files, "await": files}
+            options = {"port": setup.port, "clients": 1, "files": files, "await": files, "first": 1}
             options |= {"path": "/ws", "protocol": "tailws", "subscribe": subscribe("app/*")}
             options |= {"lines": lines} if lines else {"lines": 1, "hold": True}
             with serving(contender, setup) as server:
@@ -283,7 +282,9 @@ def many_files(files: int, rate: float, seconds: float) -> Callable[[Variant, fl
                     time.sleep(1)
                     cpu, start = server.cpu_ns(), time.monotonic_ns()
                     if lines:
-                        writer = Writer(path=directory, files=files, lines=lines, rate=rate)
+                        writer = Writer(
+                            path=directory, files=files, lines=lines, rate=rate, first=1
+                        )
                         writer.result()
                         result = load.result()
                     else:
