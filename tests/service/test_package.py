@@ -1,0 +1,139 @@
+"""The Debian package and `tailws service`: from nothing to a service, and back to nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from .machine import Machine
+from .test_restart import newer
+
+pytestmark = pytest.mark.systemd
+
+CONFIG = "/etc/tailws/tailws.yaml"
+TOKEN = "/etc/credstore/tailws.token"
+
+
+@pytest.fixture
+def bare(machine: Machine) -> Iterator[Machine]:
+    """A machine without tailws, before and after."""
+    machine.run("dpkg", "--purge", "tailws")
+    yield machine
+    machine.run("dpkg", "--purge", "tailws")
+
+
+def traces(machine: Machine) -> str:
+    """All files of an installation."""
+    return machine.run(
+        "find", "/etc", "/usr", "/lib/systemd", "/run", "/var/log", "/opt", "-xdev", "-name",
+        "*tailws*", "-not", "-path", "*/dpkg/*", check=False,
+    )  # fmt: skip
+
+
+def test_install_upgrade_purge(bare: Machine, package: Path) -> None:
+    """`apt install ./tailws_*.deb` starts a service with a token of its own. An upgrade keeps what
+    the administrator wrote and restarts what runs. Purged, nothing is left."""
+    before = traces(bare)
+    for name, file in (("1", package), ("2", newer(package, "100.0"))):
+        bare.path(f"/tmp/{name}.deb").write_bytes(file.read_bytes())
+    bare.run("apt-get", "install", "-y", "/tmp/1.deb")
+    assert bare.show("tailws", "ActiveState") == "active"
+    assert bare.show("tailws", "UnitFileState") == "enabled"
+    assert bare.get("/healthz")[0].status == 200
+    token = bare.path(TOKEN).read_text().strip()
+    assert len(token) == 24
+    assert bare.path(TOKEN).stat().st_mode & 0o777 == 0o600
+    assert bare.get("/session", headers={"Authorization": f"Bearer {token}"})[0].status == 200
+    assert bare.run("tailws", "--version").startswith("tailws ")
+
+    ours = bare.path(CONFIG).read_text() + "page:\n  title: ours\n"
+    bare.write(CONFIG, ours)
+    pid = bare.show("tailws", "MainPID")
+    bare.run("dpkg", "-i", "/tmp/2.deb")
+    assert bare.path(CONFIG).read_text() == ours
+    assert bare.path(TOKEN).read_text().strip() == token
+    assert bare.show("tailws", "ActiveState") == "active"
+    assert bare.show("tailws", "MainPID") not in (pid, "0")
+
+    bare.systemctl("disable", "--now", "tailws")
+    bare.run("dpkg", "-i", "/tmp/2.deb")
+    assert bare.show("tailws", "ActiveState") == "inactive", "an upgrade started what was disabled"
+
+    bare.run("dpkg", "--remove", "tailws")
+    assert bare.path(CONFIG).exists()
+    assert bare.path(TOKEN).exists()
+    bare.run("dpkg", "--purge", "tailws")
+    assert traces(bare) == before
+
+
+def test_service_install_and_uninstall(bare: Machine, package: Path) -> None:
+    """`tailws service install` makes a service of a pip installation, twice as well as once; what
+    somebody changed is kept; `uninstall --purge` takes all of it away."""
+    before = traces(bare)
+    program = environment_from(bare, package)
+    said = bare.run(program, "service", "install")
+    assert "wrote /usr/local/lib/systemd/system/tailws.service" in said
+    token = bare.path(TOKEN).read_text().strip()
+    assert f"open http://127.0.0.1:3368/#token={token}" in said
+    assert bare.show("tailws", "ActiveState") == "active"
+    assert bare.show("tailws", "UnitFileState") == "enabled"
+    assert bare.get("/session", headers={"Authorization": f"Bearer {token}"})[0].status == 200
+    assert bare.run("systemd-analyze", "verify", "--man=no", "tailws.service") == ""
+
+    bare.append(CONFIG, "page:\n  title: ours\n")
+    again = bare.run(program, "service", "install")
+    assert "wrote" not in again
+    assert "updated" not in again
+    assert "title: ours" in bare.path(CONFIG).read_text()
+    assert bare.path(TOKEN).read_text().strip() == token
+    assert bare.show("tailws", "ActiveState") == "active"
+
+    assert f"kept {CONFIG}" in bare.run(program, "service", "uninstall")
+    assert bare.show("tailws", "LoadState") == "not-found"
+    assert "nobody" not in bare.run(program, "service", "uninstall", "--purge")
+    assert f"removed {CONFIG}" not in bare.run(program, "service", "uninstall", "--purge")
+    bare.run("rm", "-r", "/opt/tailws")
+    assert traces(bare) == before
+
+
+def environment_from(bare: Machine, package: Path) -> str:
+    """Make /opt/tailws/bin/tailws as pip would, offline: from what the package holds."""
+    bare.path("/tmp/1.deb").write_bytes(package.read_bytes())
+    bare.run("/usr/bin/python3", "-m", "venv", "--without-pip", "/opt/tailws")
+    bare.run("dpkg-deb", "-x", "/tmp/1.deb", "/tmp/unpacked")
+    bare.run(
+        "sh", "-c", "cp -r /tmp/unpacked/usr/lib/tailws/* /opt/tailws/lib/python3*/site-packages"
+    )
+    bare.run("rm", "-r", "/tmp/unpacked")
+    script = (
+        "#!/opt/tailws/bin/python3\nimport sys\nfrom tailws.cli import main\nsys.exit(main())\n"
+    )
+    bare.write("/opt/tailws/bin/tailws", script, 0o755)
+    return "/opt/tailws/bin/tailws"
+
+
+def test_where_the_service_cannot_see_it(bare: Machine, package: Path) -> None:
+    """An environment below a home directory would fail with 203/EXEC; it is refused with a way
+    out, and nothing is written."""
+    environment_from(bare, package)
+    before = traces(bare)
+    bare.run("mkdir", "-p", "/root/venv")
+    bare.run("cp", "-r", "/opt/tailws", "/root/venv/")
+    bare.run("sed", "-i", "1s,/opt/,/root/venv/,", "/root/venv/tailws/bin/tailws")
+    code, said = bare.attempt("/root/venv/tailws/bin/tailws", "service", "install")
+    assert code == 1
+    assert "because of /root. Install tailws where everybody can" in said
+    assert traces(bare) == before
+    bare.run("rm", "-r", "/opt/tailws", "/root/venv")
+
+
+def test_nobody_else_may(bare: Machine, package: Path) -> None:
+    """Without root it is one sentence."""
+    program = environment_from(bare, package)
+    code, said = bare.attempt("setpriv", "--reuid=65534", "--clear-groups", program, "service",
+                              "install")  # fmt: skip
+    assert code == 1
+    assert said == ("tailws: only root may install a service; try: sudo tailws service install\n")
+    bare.run("rm", "-r", "/opt/tailws")
