@@ -511,6 +511,7 @@ def live_end(segment: Segment) -> int:
     """The place behind the last line feed: where a file that is there at the start is followed
     from. Raises OSError."""
     end = segment.written_end()
+    end += -end % len(segment.codec.newline)  # a NUL may be half of a UTF-16 line feed
     at = end
     while at > segment.start:
         start = max(segment.start, at - 65536)

@@ -126,8 +126,8 @@ class Find(_Filtered, frozen=True, kw_only=True):
     limit: Annotated[int, Meta(ge=1, le=2**31)] | None = None
 
     def wanted(self) -> Filter:
-        """Return what is looked for, compiled; raises `BadCommand`."""
-        return _compiled(self, (self.pattern,), ())
+        """Return what is looked for, among what the filter shows; raises `BadCommand`."""
+        return _compiled(self, (*_terms(self.include), self.pattern), _terms(self.exclude))
 
 
 class Watch(_Filtered, frozen=True, kw_only=True):

@@ -14,18 +14,25 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from tailws.logs.history import Page, page
 from tailws.logs.locate import BadCursor
+from tailws.logs.search import Report, find
+from tailws.logs.search import Wanted as Search
 from tailws.logs.seek import Spot, Wanted, locate
 from tailws.logs.source import Source
 from tailws.messages import (
     BadCommand,
     ErrorCode,
+    Find,
+    FoundHead,
     History,
     HistoryHead,
+    Hit,
     Id,
     Locate,
     LocatedHead,
     Ping,
     PongHead,
+    Stop,
+    StoppedHead,
 )
 from tailws.server.jobs import Job, Lane
 
@@ -35,7 +42,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 #: What this daemon offers beyond the base protocol.
-FEATURES = ["history.after", "locate", "download"]
+FEATURES = ["history.after", "locate", "find", "download"]
 
 Result = TypeVar("Result")
 Work = Generator[float | None, None, Result]
@@ -169,6 +176,35 @@ def _locate(client: Client, command: Locate) -> None:
     )
 
 
+def _find(client: Client, command: Find) -> None:
+    source = client.source(command.source)
+    search = client.shared.search
+    limit = search.hits if command.limit is None else min(command.limit, search.hits)
+    wanted = Search(command.wanted(), command.cursor, command.forward, limit, search.slice_bytes)
+    client.jobs.searches.stop(command.id)
+
+    def tell(report: Report) -> None:
+        head = FoundHead(
+            id=command.id,
+            source=source.name,
+            hits=[Hit(cursor=hit.cursor, at=hit.at) for hit in report.hits],
+            scanned=report.scanned,
+            of=report.of,
+            file=report.file,
+            count=report.count,
+            done=report.done,
+        )
+        client.say(head)
+
+    work = find(source, client.shared.library, wanted, tell, lambda: client.has_room)
+    _run(client, client.jobs.searches, source, command.id, work, lambda _: None)
+
+
+def _stop(client: Client, command: Stop) -> None:
+    client.jobs.searches.stop(command.id)
+    client.say(StoppedHead(id=command.id))
+
+
 def _ping(client: Client, command: Ping) -> None:
     client.say(_named(PongHead(t=int(client.shared.wall() * 1000)), command.id))
 
@@ -176,5 +212,7 @@ def _ping(client: Client, command: Ping) -> None:
 HANDLERS: dict[type, Callable[[Client, Any], None]] = {
     History: _history,
     Locate: _locate,
+    Find: _find,
+    Stop: _stop,
     Ping: _ping,
 }
