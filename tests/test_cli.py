@@ -11,6 +11,7 @@ import socket
 import stat
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -94,6 +95,14 @@ def app_log(tmp_path: Path) -> Path:
     path = tmp_path / "app.log"
     path.write_text("one\ntwo\n")
     return path
+
+
+@pytest.fixture
+def public() -> Iterator[Path]:
+    """A directory that others may look into; pytest's own are private."""
+    with tempfile.TemporaryDirectory(prefix="tailws-") as name:
+        os.chmod(name, 0o755)
+        yield Path(name)
 
 
 @pytest.fixture
@@ -249,22 +258,18 @@ def test_check_lists_what_each_pattern_matches(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody who may not read")
-def test_check_tells_who_could_read(tmp_path: Path) -> None:
+def test_check_tells_who_could_read(public: Path) -> None:
     """What cannot be read is said together with the group that could, and is counted."""
-    os.chmod(tmp_path, 0o755)
-    for parent in tmp_path.parents:
-        if not parent.stat().st_mode & 0o001:
-            os.chmod(parent, 0o711)  # pytest's own
-    closed = tmp_path / "closed"
+    closed = public / "closed"
     closed.mkdir()
     (closed / "c.log").write_text("")
     for name, mode in (("group.log", 0o640), ("owner.log", 0o600), ("all.log", 0o644)):
-        path = tmp_path / name
+        path = public / name
         path.write_text("")
         os.chmod(path, mode)
         os.chown(path, 0, 4)  # adm
     os.chmod(closed, 0o700)
-    config = tmp_path / "tailws.yaml"
+    config = public / "tailws.yaml"
     config.write_text(f"sources: [{{name: x, path: ['*.log', {closed}/*.log]}}]\n")
 
     reader, writer = os.pipe()

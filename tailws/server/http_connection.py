@@ -24,10 +24,8 @@ from tailws.runtime.stream import Stream
 from tailws.server.exchange import (
     AccessRecord,
     Answer,
-    CutShort,
     Handler,
     Peer,
-    Producer,
     Refused,
     Request,
     Response,
@@ -37,14 +35,12 @@ from tailws.server.exchange import (
     sentence,
     split_target,
 )
+from tailws.server.pump import Pump
 
 if TYPE_CHECKING:
     from tailws.server.http import HttpServer, Place
 
 log = logging.getLogger(__name__)
-
-#: Bytes that one streaming answer may send in one turn of the loop, so that the others get theirs.
-TURN_BYTES = 512 * 1024
 
 
 class _Phase(Enum):
@@ -67,9 +63,8 @@ class HttpConnection:
         "_head",
         "_phase",
         "_place",
-        "_producer",
         "_progress",
-        "_pump_due",
+        "_pump",
         "_record",
         "_sent_before",
         "_server",
@@ -93,8 +88,7 @@ class HttpConnection:
         self._body = bytearray()
         self._phase = _Phase.IDLE
         self._ahead = 0  # bytes that came while an answer was under way
-        self._producer: Producer | None = None
-        self._pump_due = False
+        self._pump: Pump | None = None
         self._record: AccessRecord | None = None
         self._since = 0.0
         self._sent_before = 0
@@ -120,8 +114,8 @@ class HttpConnection:
     def on_room(self) -> None:
         if self._phase is not _Phase.ANSWERING:
             return
-        if self._producer is not None:
-            self._pump()
+        if self._pump is not None:
+            self._pump.go()
         elif self._h11.our_state is h11.DONE:
             self._next_request()
             self._advance()
@@ -129,7 +123,7 @@ class HttpConnection:
     def on_eof(self) -> None:
         # A client that only closed its sending side cannot be told from one that has gone: a whole
         # answer is still sent, but nobody keeps a quiet log open for it.
-        if self._producer is not None or self._phase is _Phase.READING:
+        if self._pump is not None or self._phase is _Phase.READING:
             self.close("the client has gone")
             return
         self._h11.receive_data(b"")
@@ -325,48 +319,19 @@ class HttpConnection:
             self._finish()
             return
         self._stream.send(data)
-        self._producer = answer.start(self._wake)
-        self._wake()
+        self._pump = Pump(
+            self._server.loop,
+            self._stream,
+            answer.start,
+            lambda chunk: self._h11.send(h11.Data(data=chunk)) or b"",
+            self._streamed,
+        )
 
-    def _wake(self) -> None:
-        if self._producer is not None and not self._pump_due and not self._stream.owed:
-            self._pump_due = True
-            self._server.loop.defer(self._pump)
-
-    def _pump(self) -> None:
-        """Go on with an answer that is produced; what its producer raises breaks it off."""
-        self._pump_due = False
-        try:
-            self._pull()
-        except CutShort:
-            self.close("the answer was cut short")
-        except Exception:
-            log.exception("producing an answer for %s failed", self._stream.peer)
-            self.close("internal error")
-
-    def _pull(self) -> None:
-        """Send what the producer has, as long as the kernel takes it and others need not wait."""
-        room = TURN_BYTES
-        while self._producer is not None and not self._stream.owed and not self._stream.closed:
-            if room <= 0:
-                self._wake()
-                return
-            chunk = self._producer.next_chunk()
-            if chunk is None:
-                return
-            if not chunk:
-                self._end_producer()
-                self._stream.send(self._h11.send(h11.EndOfMessage()) or b"")
-                self._finish()
-                self._advance()
-                return
-            room -= len(chunk)
-            self._stream.send(self._h11.send(h11.Data(data=chunk)) or b"")
-
-    def _end_producer(self) -> None:
-        producer, self._producer = self._producer, None
-        if producer is not None:
-            producer.close()
+    def _streamed(self) -> None:
+        self._pump = None
+        self._stream.send(self._h11.send(h11.EndOfMessage()) or b"")
+        self._finish()
+        self._advance()
 
     # -- leaving HTTP, or leaving
 
@@ -400,8 +365,8 @@ class HttpConnection:
 
     def stop(self) -> None:
         """The daemon stops: end as soon as the answer under way has gone out."""
-        if self._producer is not None:
-            self._end_producer()  # without a last chunk: the client sees that it is not the end
+        if self._pump is not None:
+            self._end_pump()  # without a last chunk: the client sees that it is not the end
             self._write_record()
             self._leave()
         elif self._phase is not _Phase.ANSWERING and not self._stream.owed:
@@ -415,9 +380,14 @@ class HttpConnection:
         """Release everything but the stream. Idempotent."""
         self._phase = _Phase.GONE
         self._deadline.cancel()
-        self._end_producer()
+        self._end_pump()
         self._write_record()
         self._server.forget(self)
+
+    def _end_pump(self) -> None:
+        pump, self._pump = self._pump, None
+        if pump is not None:
+            pump.close()
 
     # -- deadlines
 
@@ -435,7 +405,7 @@ class HttpConnection:
         A streaming answer may pause for as long as its client likes: it costs a cursor.
         """
         before, self._progress = self._progress, self._stream.sent
-        return self._producer is not None or (self._stream.owed > 0 and self._progress > before)
+        return self._pump is not None or (self._stream.owed > 0 and self._progress > before)
 
     # -- the access log
 

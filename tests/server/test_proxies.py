@@ -13,6 +13,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -127,20 +128,24 @@ def wait_for_port(port: int, process: subprocess.Popen[bytes], said: Path) -> No
         time.sleep(0.05)
 
 
+@pytest.fixture
+def place() -> Iterator[Path]:
+    """A directory that nginx's workers, who are somebody else, may enter; pytest's are private."""
+    with tempfile.TemporaryDirectory(prefix="tailws-") as name:
+        os.chmod(name, 0o711)
+        yield Path(name)
+
+
 @pytest.fixture(params=list(PROXIES))
-def site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Site]:
+def site(request: pytest.FixtureRequest, place: Path) -> Iterator[Site]:
     """The daemon and one proxy in front of it."""
     program = shutil.which(request.param)
     if program is None:
         pytest.skip(f"{request.param} is not installed")
-    os.chmod(tmp_path, 0o711)  # nginx's workers are somebody else
-    for parent in tmp_path.parents:
-        if not parent.stat().st_mode & 0o001:
-            os.chmod(parent, 0o711)
-    log = tmp_path / "app.log"
+    log = place / "app.log"
     log.write_text("one\ntwo\n")
-    path = tmp_path / "tailws.sock"
-    config = tmp_path / "tailws.json"
+    path = place / "tailws.sock"
+    config = place / "tailws.json"
     config.write_text(
         json.dumps(
             {
@@ -157,14 +162,14 @@ def site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Site]:
         )
     )
     config.chmod(0o600)
-    said = tmp_path / "said"
+    said = place / "said"
     template, arguments = PROXIES[request.param]
     port = free_port()
-    recipe = tmp_path / "proxy.conf"
-    recipe.write_text(template.format(dir=tmp_path, port=port, socket=path))
+    recipe = place / "proxy.conf"
+    recipe.write_text(template.format(dir=place, port=port, socket=path))
     environment = os.environ | {
         "PYTHONPATH": str(Path(tailws.__file__).parents[1]),
-        "HOME": str(tmp_path),
+        "HOME": str(place),
     }
     with said.open("ab") as output:
         daemon = subprocess.Popen(
@@ -181,7 +186,7 @@ def site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Site]:
         )
     try:
         wait_for_port(port, proxy, said)
-        yield Site(port, log, tmp_path / "access.log")
+        yield Site(port, log, place / "access.log")
     finally:
         for process in (proxy, daemon):
             process.terminate()
