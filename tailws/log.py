@@ -24,6 +24,7 @@ import threading
 import time
 import types
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from typing import Literal
 
 log = logging.getLogger(__name__)
@@ -333,6 +334,14 @@ def set_up(level: str = "info", format_: Format = "auto", fd: int = 2) -> Standa
     sys.excepthook = _on_uncaught
     threading.excepthook = _on_uncaught_in_thread
     return handler
+
+
+def report_dropped() -> None:
+    """Tell what was lost, if anything was and the reader has come back; for a daemon's tick."""
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, StandardError):
+            with handler.lock or nullcontext():
+                handler.report_dropped()
 
 
 def set_level(level: str) -> None:

@@ -434,6 +434,18 @@ def test_levels_change_while_it_runs(pipe: tuple[int, int]) -> None:
 
 
 @pytest.mark.usefixtures("restored")
+def test_a_daemons_tick_tells_the_loss(pipe: tuple[int, int]) -> None:
+    """Whoever has the tick need not know the handler."""
+    set_up("info", fd=pipe[1])
+    stuff(pipe[1])
+    log.info("lost")
+    log_module.report_dropped()
+    read(pipe[0])
+    log_module.report_dropped()
+    assert "1 lines of this log were lost" in read(pipe[0])
+
+
+@pytest.mark.usefixtures("restored")
 def test_setting_up_again_replaces(pipe: tuple[int, int]) -> None:
     """There is one handler, however often it is set up, and the old one's descriptor is closed."""
     before = len(os.listdir("/proc/self/fd"))
