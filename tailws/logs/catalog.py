@@ -333,6 +333,8 @@ def find_matches(sources: Iterable[config.Source], directories: set[str]) -> Ite
         excluded = [names.path_glob(glob) for glob in source.exclude]
         for pattern in source.path:
             path = names.literal(pattern)
+            if path is None and os.path.lexists(pattern):
+                path = pattern  # its very text is a file: lit[1].log
             if path is not None:
                 directories.add(os.path.dirname(path))
                 directories.add(os.path.dirname(os.path.realpath(path)))
