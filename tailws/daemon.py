@@ -20,6 +20,8 @@ from collections.abc import Callable
 import tailws
 from tailws import config, messages
 from tailws.config import Config, ConfigError, Problem
+from tailws.log import report_dropped, set_level
+from tailws.logs.activity import Meter
 from tailws.logs.catalog import Catalog
 from tailws.logs.document import Library
 from tailws.logs.source import Source
@@ -91,6 +93,7 @@ class Daemon:
         self.catalog.on_new = self._appeared
         self.catalog.on_gone = self._vanished
         self._library = Library(limits.files.archive_memory)
+        self._meter = Meter(self.loop, self.catalog)
         self._random_token = random_token()
         self._access = self._make_access(cfg)
         self._access_log = self._make_access_log(cfg)
@@ -99,6 +102,7 @@ class Daemon:
             self.loop,
             self.catalog,
             self._library,
+            self._meter,
             limits.clients,
             limits.lines,
             limits.search,
@@ -275,6 +279,7 @@ class Daemon:
                 client.ping()
         if now - self._shown[0] >= STATUS:
             self._show_status()
+        report_dropped()
         self._rounds = self.loop.call_later(ROUND, self._round)
 
     # -- systemd
@@ -300,6 +305,8 @@ class Daemon:
 
     def reload(self) -> None:
         """Load the config anew; a wrong one is refused whole, and the old one goes on."""
+        if self._access_log is not None:
+            self._access_log.reopen()
         if self._loader is None or self._stopping:
             return
         systemd.reloading()
@@ -326,8 +333,6 @@ class Daemon:
 
     def _apply(self, cfg: Config, access: Access) -> None:
         """Change what is different; nobody else notices."""
-        from tailws.log import set_level
-
         before, self.config = self.config, cfg
         set_level(cfg.log.level)
         self.http.access = access
@@ -422,6 +427,7 @@ class Daemon:
         self.http.close()
         self._stop_listening()
         self.loop.turn(0)  # on_close of what was just closed
+        self._meter.close()
         self._library.close()
         self.catalog.close()
         self._watch.close()

@@ -201,8 +201,12 @@ class Clients(Section, frozen=True):
     ] = 50
     subscriptions: Annotated[
         int,
-        count("Sources that one client may be subscribed to, those of a glob included.", 1),
-    ] = 1000
+        count(
+            "Sources that one client may be subscribed to, those of a glob included: as many as "
+            "patterns may match.",
+            1,
+        ),
+    ] = 10_000
     turn_bytes: Annotated[
         int,
         size("Sent to one client before the next one has its turn.", 4096, 64 << 20),
@@ -234,8 +238,13 @@ class Clients(Section, frozen=True):
     ] = 5.0
     stop_grace: Annotated[
         float,
-        seconds("How long a stopping daemon lets streams empty; a page resumes anyway.", 0, 300),
-    ] = 3.0
+        seconds(
+            "How long a stopping daemon lets streams empty: Ctrl-C ends it within a second, and a "
+            "page resumes anyway.",
+            0,
+            300,
+        ),
+    ] = 0.7
 
 
 class Search(Section, frozen=True):
