@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 from tailws import messages
 from tailws.config import Clients, Lines, Search
+from tailws.logs.activity import Meter
 from tailws.logs.catalog import Catalog
 from tailws.logs.document import Library
 from tailws.logs.source import Source
@@ -73,6 +74,7 @@ class Shared:
     loop: Loop
     catalog: Catalog
     library: Library
+    meter: Meter
     clients: Clients
     lines: Lines
     search: Search
@@ -100,6 +102,7 @@ class Client:
         "_closing",
         "_commands",
         "_globs",
+        "_held",
         "_jobs",
         "_outbox",
         "_ready",
@@ -138,6 +141,7 @@ class Client:
         self._globs: dict[str, Glob] = {}
         self._ready: deque[Subscription] = deque()
         self._outbox: deque[bytes] = deque()
+        self._held: dict[object, Callable[[], None]] = {}
         self._jobs: Jobs | None = None  # made when first needed: most never ask
         self._scheduled = False
         self._closing: Timer | None = None
@@ -208,6 +212,8 @@ class Client:
         self._ready.clear()
         if self._jobs is not None:
             self._jobs.close()
+        while self._held:
+            self._held.popitem()[1]()
         self.on_closed(self)
 
     # -- closing
@@ -267,6 +273,17 @@ class Client:
             shared = self.shared
             self._jobs = Jobs(shared.loop, lambda: shared.search.at_once, lambda: self.has_room)
         return self._jobs
+
+    def hold(self, key: object, release: Callable[[], None]) -> None:
+        """Something that goes on until it is released, at the latest when the client goes."""
+        self._held[key] = release
+
+    def release(self, key: object) -> bool:
+        """End it; False: there is no such thing."""
+        release = self._held.pop(key, None)
+        if release is not None:
+            release()
+        return release is not None
 
     def say(self, head: Head, body: bytes | None = None) -> None:
         """Queue a message; nothing for a client that wants lines only."""

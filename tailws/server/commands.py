@@ -12,15 +12,23 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from tailws.logs.activity import Counts
 from tailws.logs.history import Page, page
 from tailws.logs.locate import BadCursor
+from tailws.logs.outline import File, extent, outline
+from tailws.logs.outline import Report as Density
 from tailws.logs.search import Report, find
 from tailws.logs.search import Wanted as Search
 from tailws.logs.seek import Spot, Wanted, locate
 from tailws.logs.source import Source
 from tailws.messages import (
+    Activity,
+    ActivityHead,
     BadCommand,
     ErrorCode,
+    Extent,
+    ExtentHead,
+    FileInfo,
     Find,
     FoundHead,
     History,
@@ -29,6 +37,8 @@ from tailws.messages import (
     Id,
     Locate,
     LocatedHead,
+    Outline,
+    OutlineHead,
     Ping,
     PongHead,
     Stop,
@@ -42,7 +52,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 #: What this daemon offers beyond the base protocol.
-FEATURES = ["history.after", "locate", "find", "download"]
+FEATURES = ["history.after", "locate", "find", "activity", "extent", "outline", "download"]
 
 Result = TypeVar("Result")
 Work = Generator[float | None, None, Result]
@@ -205,6 +215,67 @@ def _stop(client: Client, command: Stop) -> None:
     client.say(StoppedHead(id=command.id))
 
 
+def _extent(client: Client, command: Extent) -> None:
+    source = client.source(command.source)
+
+    def done(files: list[File]) -> None:
+        infos = []
+        for file in files:
+            info = FileInfo(name=file.name, size=file.size, exact=file.exact, start=file.start)
+            if file.first is not None:
+                info.first = round(file.first * 1000)
+            infos.append(info)
+        client.say(_named(ExtentHead(source=source.name, files=infos), command.id))
+
+    work = extent(source, client.shared.library)
+    _run(client, client.jobs.places, source, command.id, work, done)
+
+
+def _outline(client: Client, command: Outline) -> None:
+    source = client.source(command.source)
+
+    def tell(report: Density) -> None:
+        head = OutlineHead(
+            source=source.name,
+            buckets=[None if bucket is None else list(bucket) for bucket in report.buckets],
+            scanned=report.scanned,
+            of=report.of,
+            done=report.done,
+        )
+        client.say(_named(head, command.id))
+
+    work = outline(
+        source,
+        client.shared.library,
+        command.buckets,
+        command.filter(),
+        tell,
+        lambda: client.has_room,
+    )
+    _run(client, client.jobs.searches, source, command.id, work, lambda _: None)
+
+
+def _activity(client: Client, command: Activity) -> None:
+    meter = client.shared.meter
+    client.release(Activity)
+    if not command.on:
+        return
+    waiting: Counts = {}
+
+    def counted(counts: Counts) -> None:
+        for name, count in counts.items():
+            if client.principal.may_see(name):
+                before = waiting.get(name)
+                waiting[name] = count if before is None else before + count
+        if client.has_room:
+            sources = {name: list(count) for name, count in waiting.items()}
+            client.say(ActivityHead(sources=sources, t=int(client.shared.wall() * 1000)))
+            waiting.clear()
+
+    meter.listen(counted)
+    client.hold(Activity, lambda: meter.unlisten(counted))
+
+
 def _ping(client: Client, command: Ping) -> None:
     client.say(_named(PongHead(t=int(client.shared.wall() * 1000)), command.id))
 
@@ -214,5 +285,8 @@ HANDLERS: dict[type, Callable[[Client, Any], None]] = {
     Locate: _locate,
     Find: _find,
     Stop: _stop,
+    Extent: _extent,
+    Outline: _outline,
+    Activity: _activity,
     Ping: _ping,
 }
