@@ -244,7 +244,7 @@ class Clients(Section, frozen=True):
             0,
             300,
         ),
-    ] = 0.7
+    ] = 0.5
 
 
 class Search(Section, frozen=True):
