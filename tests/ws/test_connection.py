@@ -400,13 +400,14 @@ def test_an_inflated_message_has_the_same_bound(deflate: DeflateParameters) -> N
 def test_an_idle_connection_costs_next_to_nothing() -> None:
     """Below half a kilobyte of objects, also after it has talked, compressed or not."""
     count = 200
-    said = encode_all([Raw(1, b"Hel", fin=False), Raw(9), Raw(0, b"lo"), Raw(1, b"x" * 5000)])
+    parts = [Raw(1, b"x" * 5000, fin=False), Raw(9), Raw(0, b"lo")]
+    said = encode_all([Raw(1, compress(b"Hello"), rsv=4), *parts])
     tracemalloc.start()
     try:
         connections = [ServerConnection(deflate=DEFLATE) for _ in range(count)]
         fresh = tracemalloc.get_traced_memory()[0] / count
         for connection in connections:
-            connection.receive(said + Raw(1, compress(b"Hello"), rsv=4).encode())
+            connection.receive(said)
             connection.text("Hello")
             connection.owed()
         used = tracemalloc.get_traced_memory()[0] / count
@@ -414,6 +415,21 @@ def test_an_idle_connection_costs_next_to_nothing() -> None:
         tracemalloc.stop()
     assert fresh < 400
     assert used < 512
+
+
+def test_a_connection_that_has_ended_keeps_nothing_of_what_came_in() -> None:
+    """Its socket may stay for a while, until the peer has closed too."""
+    parts = [Raw(1, compress(bytes(300_000))[:-9], fin=False, rsv=4), Raw(9, b"x")]
+    data = encode_all(parts) + Raw(3).encode() + bytes(100_000)
+    connection = ServerConnection(deflate=TAKEOVER)
+    tracemalloc.start()
+    try:
+        connection.receive(bytearray(data))
+        held = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert connection.state is State.CLOSED
+    assert held < 2_000
 
 
 def test_a_message_that_comes_byte_by_byte_costs_what_it_weighs() -> None:
