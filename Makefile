@@ -5,9 +5,9 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN     = $(VENV)/bin
 # Debian packages that the whole test suite needs; installed only by root.
-PACKAGES = chromium fonts-dejavu-core libsystemd-dev pkg-config gcc logrotate nginx-light caddy haproxy
+PACKAGES = chromium fonts-dejavu-core libsystemd-dev pkg-config gcc logrotate nginx-light caddy haproxy python3-systemd
 
-.PHONY: help run test check unit page packages autobahn fuzz soak bench bench-full screenshots wheel clean
+.PHONY: help run test check unit page packages autobahn fuzz soak bench bench-full screenshots wheel deb clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 20
@@ -48,6 +48,9 @@ $(VENV)/dev: pyproject.toml
 
 wheel: $(VENV)/dev ## build a wheel into dist/
 	$(BIN)/python -m hatchling build -t wheel
+
+deb: $(VENV)/dev ## build a Debian package into dist/
+	@.ci/deb
 
 clean: ## remove what the targets made
 	rm -rf $(VENV) .run dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -94,13 +94,15 @@ def inherited_sockets() -> list[socket.socket]:
 def _inherited_descriptors() -> list[int]:
     try:
         from systemd import daemon  # type: ignore[attr-defined,import-not-found,unused-ignore]
+
+        fds = list(daemon.listen_fds(unset_environment=False))
     except ImportError:
-        pid, count, _ = (os.environ.pop(name, "") for name in _LISTEN_VARIABLES)
-        if pid != str(os.getpid()) or not (count.isascii() and count.isdigit()):
-            return []
-        return list(range(_LISTEN_FDS_START, _LISTEN_FDS_START + int(count)))
-    try:
-        return list(daemon.listen_fds(unset_environment=True))
-    except OSError as error:  # a descriptor that is not open
+        pid, count = os.environ.get("LISTEN_PID", ""), os.environ.get("LISTEN_FDS", "")
+        ours = pid == str(os.getpid()) and count.isascii() and count.isdigit()
+        fds = list(range(_LISTEN_FDS_START, _LISTEN_FDS_START + int(count))) if ours else []
+    except OSError as error:
         log.warning("no sockets from systemd: %s", error)
-        return []
+        fds = []
+    for name in _LISTEN_VARIABLES:  # in Python's copy of the environment too, which the library
+        os.environ.pop(name, None)  # does not know
+    return fds

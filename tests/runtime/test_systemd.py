@@ -6,7 +6,6 @@ import os
 import socket
 import subprocess
 import sys
-import types
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +16,8 @@ from tailws.runtime import systemd
 #: Runs in a process of its own: descriptors from 3 on must be those that were passed.
 CHILD = """
 import os, sys
+if sys.argv[2] == "own":
+    sys.modules["systemd"] = None
 os.environ["LISTEN_PID"] = str(os.getpid() + int(sys.argv[1]))
 from tailws.runtime import systemd
 socks = systemd.inherited_sockets()
@@ -28,15 +29,11 @@ print(*[os.get_inheritable(sock.fileno()) for sock in socks])
 
 @pytest.fixture(params=["own", "library"])
 def means(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Once without systemd-python, once with one that is what the real one is to its callers."""
+    """Once without systemd-python, once with it."""
     if request.param == "own":
         monkeypatch.setitem(sys.modules, "systemd", None)
     else:
-        library = types.ModuleType("systemd")
-        library.daemon = types.SimpleNamespace(  # type: ignore[attr-defined]
-            notify=lambda message: systemd._send(os.environ["NOTIFY_SOCKET"], message.encode())
-        )
-        monkeypatch.setitem(sys.modules, "systemd", library)
+        pytest.importorskip("systemd.daemon", reason="systemd-python needs libsystemd-dev")
     return str(request.param)
 
 
@@ -125,13 +122,23 @@ def test_watchdog_interval(
     assert systemd.watchdog_interval() == seconds
 
 
-def passed(*socks: socket.socket | int, count: str, offset: int = 0) -> list[str]:
+def passed(*socks: socket.socket | int, means: str, count: str, offset: int = 0) -> list[str]:
     """What a process sees that gets these as descriptors from 3 on."""
     numbers = [each if isinstance(each, int) else each.fileno() for each in socks]
     copies = [os.dup(number) for number in numbers]
     moves = "".join(f"exec {3 + i}<&{copy}; " for i, copy in enumerate(copies))
     done = subprocess.run(
-        ["bash", "-c", f'{moves}exec "$@"', "bash", sys.executable, "-c", CHILD, str(offset)],
+        [
+            "bash",
+            "-c",
+            f'{moves}exec "$@"',
+            "bash",
+            sys.executable,
+            "-c",
+            CHILD,
+            str(offset),
+            means,
+        ],
         pass_fds=copies,
         env=os.environ | {"LISTEN_FDS": count, "LISTEN_FDNAMES": "web"},
         capture_output=True,
@@ -143,19 +150,19 @@ def passed(*socks: socket.socket | int, count: str, offset: int = 0) -> list[str
     return done.stdout.split("\n")
 
 
-def test_sockets_are_taken_over() -> None:
+def test_sockets_are_taken_over(means: str) -> None:
     """Each listening socket comes, is not passed on to others, and the variables are used up."""
     with (
         socket.create_server(("127.0.0.1", 0)) as one,
         socket.create_server(("::1", 0), family=socket.AF_INET6) as two,
     ):
-        ports, variables, inheritable, _ = passed(one, two, count="2")
+        ports, variables, inheritable, _ = passed(one, two, means=means, count="2")
         assert ports.split() == [str(one.getsockname()[1]), str(two.getsockname()[1])]
     assert variables == ""
     assert inheritable == "False False"
 
 
-def test_what_does_not_listen_is_left_out(tmp_path: Path) -> None:
+def test_what_does_not_listen_is_left_out(means: str, tmp_path: Path) -> None:
     """A file, or a socket that is no stream or does not listen, is not served."""
     with (
         socket.create_server(("127.0.0.1", 0)) as listening,
@@ -163,13 +170,13 @@ def test_what_does_not_listen_is_left_out(tmp_path: Path) -> None:
         socket.socket(type=socket.SOCK_DGRAM) as datagrams,
         (tmp_path / "file").open("w") as file,
     ):
-        ports, *_ = passed(idle, file.fileno(), datagrams, listening, count="4")
+        ports, *_ = passed(idle, file.fileno(), datagrams, listening, means=means, count="4")
         assert ports == str(listening.getsockname()[1])
 
 
 @pytest.mark.parametrize(("count", "offset"), [("1", 1), ("", 0), ("many", 0), ("-1", 0)])
-def test_variables_for_others_or_wrong_ones(count: str, offset: int) -> None:
+def test_variables_for_others_or_wrong_ones(means: str, count: str, offset: int) -> None:
     """Variables of another process (sd_listen_fds(3)) or without sense are no sockets."""
     with socket.create_server(("127.0.0.1", 0)) as sock:
-        ports, *_ = passed(sock, count=count, offset=offset)
+        ports, *_ = passed(sock, means=means, count=count, offset=offset)
         assert ports == ""
