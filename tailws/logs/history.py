@@ -11,11 +11,16 @@ from collections.abc import Generator
 from dataclasses import dataclass
 
 from tailws.logs.archive import Archive
-from tailws.logs.chain import Chain
-from tailws.logs.document import Shelf
-from tailws.logs.locate import at_cursor, lines_before
-from tailws.logs.segment import COLD, END, OVER, Block, Later, Link, Overwritten, Place, Segment
+from tailws.logs.document import Document, Library, Part, document, learn_size
+from tailws.logs.download import index_of
+from tailws.logs.identity import ANCHOR
+from tailws.logs.locate import lines_before
+from tailws.logs.numbers import known_number
+from tailws.logs.pieces import Backward, Forward, Pace, Piece, read
+from tailws.logs.seek import time_format, time_of
+from tailws.logs.segment import COLD, OVER, Block, Later, Overwritten, Place, Segment
 from tailws.logs.source import COLD_DELAY, Source, live_end
+from tailws.text.lines import CUT_MARK
 from tailws.text.match import Filter
 
 #: Bytes of one page: a browser asks for the next one while it shows this.
@@ -36,66 +41,252 @@ class Page:
     more: bool
     hidden: int
     file: str
+    at: int | None = None
+    number: int | None = None
+    time: float | None = None
 
 
 Paging = Generator[float | None, None, Page]
 
 
 def page(
-    source: Source, shelf: Shelf, cursor: str, lines: int, before: bool, filter_: Filter | None
+    source: Source, library: Library, cursor: str, lines: int, before: bool, filter_: Filter | None
 ) -> Paging:
     """The page of up to `lines` lines before or after `cursor`.
 
     Raises BadCursor, OSError; LookupError when the place is not kept any more.
     """
-    chain = source.chain
-    located = yield from at_cursor(chain, cursor)
-    place = located.place
-    if place is None or located.gap is not None:
-        raise LookupError
-    held = [place.segment]
-    chain.hold(place.segment)
+    whole = yield from document(source, library)
+    index, offset = yield from index_of(source, whole, cursor)
+    look = _Look(source, library, whole, index, filter_)
     try:
-        if not before:
-            return (yield from _after(source, place, lines, filter_))
-        while place.offset <= place.segment.start:
-            shelf.keep(place.segment, chain)
-            earlier = _before(chain, place.segment)
-            if earlier is None:
-                return Page(place.cursor, place.cursor, None, False, 0, place.segment.path)
-            chain.hold(earlier)
-            held.append(earlier)
-            place = earlier.place((yield from _end_of(earlier)))
-        shelf.keep(place.segment, chain)
-        return (yield from _back(source, place, lines, filter_))
+        yield from look.open()
+        yield from look.step_back(offset) if before else look.step_on(offset)
+        return (yield from look.back(lines) if before else look.on(lines))
     finally:
-        for segment in held:
-            chain.release(segment)
+        look.close()
 
 
-def _before(chain: Chain, segment: Segment) -> Segment | None:
-    """The segment before `segment`, linked to it."""
-    for earlier, later in zip(chain.segments, chain.segments[1:], strict=False):
-        if later is segment:
-            return earlier
-    for sibling in reversed(chain.before(segment)):
-        earlier_ = chain.open(sibling)
-        if earlier_ is not None:
-            if earlier_.link is None:
-                earlier_.link = Link(segment, "rotated")
-            return earlier_
-    return None
+class _Look:
+    """One request: the file that the page lies in, and where in it."""
 
+    def __init__(
+        self,
+        source: Source,
+        library: Library,
+        whole: Document,
+        index: int,
+        filter_: Filter | None,
+    ) -> None:
+        self._source = source
+        self._library = library
+        self._whole = whole
+        self._index = index
+        self._filter = filter_
+        self._pace = Pace(library.crowd)
+        self._segment: Segment | None = None
+        self._offset = 0
 
-def _end_of(segment: Segment) -> Generator[float | None, None, int]:
-    """Where the lines of a rotated segment end, its last one without a line feed included."""
-    if isinstance(segment, Archive):
-        while not segment.to_end():
+    # -- which file
+
+    @property
+    def _part(self) -> Part:
+        return self._whole.parts[self._index]
+
+    @property
+    def segment(self) -> Segment:
+        """The file that it is in."""
+        assert self._segment is not None
+        return self._segment
+
+    def open(self) -> Generator[float | None, None, None]:
+        """Open the file of this part, as all who page in it see it."""
+        self.close()
+        chain = self._source.chain
+        segment = self._part.open(chain)
+        if segment is None:
+            raise LookupError(self._part.path)
+        chain.hold(segment)
+        self._segment = segment
+        self._library.shelf.keep(segment, chain)
+        if segment.lost and segment.final is None:
+            try:
+                chain.retire(segment)
+            except Overwritten:
+                raise LookupError(self._part.path) from None
+        yield None
+
+    def close(self) -> None:
+        """Let the file go."""
+        if self._segment is not None:
+            self._source.chain.release(self._segment)
+            self._segment = None
+
+    def _end(self) -> Generator[float | None, None, int]:
+        """Where the lines of the file end: of one that is final, the unfinished one included."""
+        segment = self.segment
+        if isinstance(segment, Archive):
+            while not (segment.complete or self._part.facts.exact):
+                segment.to_end()
+                yield None
+            if segment.complete:
+                learn_size(self._part, segment)
+            return self._part.end
+        return segment.final if segment.final is not None else live_end(segment)
+
+    def step_back(self, offset: int) -> Generator[float | None, None, None]:
+        """Stand before `offset`, or at the end of the file before if there is nothing before it."""
+        while offset <= self._part.start and self._index > 0:
+            self._index -= 1
+            yield from self.open()
+            offset = yield from self._end()
+        self._offset = offset
+
+    def step_on(self, offset: int) -> Generator[float | None, None, None]:
+        """Stand behind `offset`, or at the start of the file that follows."""
+        while self._index + 1 < len(self._whole.parts) and offset >= (yield from self._end()):
+            self._index += 1
+            yield from self.open()
+            offset = self._part.start
+        self._offset = offset
+
+    def _place(self, offset: int) -> Generator[float | None, None, Place]:
+        """The place there; in an archive, unpacked up to it in steps."""
+        yield from read(self.segment, max(0, offset - ANCHOR), min(ANCHOR, offset))
+        return self.segment.place(offset)
+
+    # -- the page
+
+    def back(self, lines: int) -> Paging:
+        """Up to `lines` lines before."""
+        end = yield from self._place(self._offset)
+        if self._filter is None:
+            start, body = yield from self._lines_back(end, lines)
+            hidden = 0
+        else:
+            start, body, hidden = yield from self._shown_back(end, lines, self._filter)
+        more = start.offset > self._part.start or self._index > 0
+        return (yield from self._made(start, end, body, hidden, more))
+
+    def _lines_back(
+        self, end: Place, lines: int
+    ) -> Generator[float | None, None, tuple[Place, bytes]]:
+        segment = self.segment
+        first, _ = yield from lines_before(segment, end.offset, lines)
+        first = max(first, self._part.start)
+        if first < end.offset - PAGE_BYTES:
+            first = yield from _line_start(segment, end.offset - PAGE_BYTES, end.offset)
+            if first == end.offset:  # one line that is longer than a page
+                first, _ = yield from lines_before(segment, end.offset, 1)
+        start = at = segment.place(first)
+        bodies: list[bytes] = []
+        while at.offset < end.offset:
+            block = yield from _read(self._source, at, end.offset)
+            if not isinstance(block, Block):
+                break
+            bodies.append(block.body + b"\n")
+            at = block.end
+        return start, b"".join(bodies)
+
+    def _shown_back(
+        self, end: Place, lines: int, filter_: Filter
+    ) -> Generator[float | None, None, tuple[Place, bytes, int]]:
+        pieces = Backward(self.segment, end.offset, self._part.start)
+        bodies: list[bytes] = []
+        shown = hidden = 0
+        first = end.offset
+        with self._library.searching():
+            self._pace.begin()
+            while shown < lines and end.offset - first < SEARCHED:
+                piece = yield from pieces.piece(min(self._pace.size, STEP))
+                if piece is None:
+                    break
+                taken = filter_.take(_text(self.segment, piece))
+                bodies.append(taken.text)
+                shown, hidden = shown + taken.shown, hidden + taken.hidden
+                first = piece.offset
+                if self._pace.spent(len(piece.data)):
+                    yield None
+                    self._pace.begin()
+        start = yield from self._place(first)
+        return start, b"".join(reversed(bodies)), hidden
+
+    def on(self, lines: int) -> Paging:
+        """Up to `lines` lines behind."""
+        start = yield from self._place(self._offset)
+        if self._filter is None:
+            end, body, more = yield from self._lines_on(start, lines)
+            hidden = 0
+        else:
+            end, body, hidden, more = yield from self._shown_on(start, lines, self._filter)
+        more = more or self._index + 1 < len(self._whole.parts)
+        return (yield from self._made(start, end, body, hidden, more))
+
+    def _lines_on(
+        self, start: Place, lines: int
+    ) -> Generator[float | None, None, tuple[Place, bytes, bool]]:
+        at = start
+        bodies: list[bytes] = []
+        count = size = 0
+        while count < lines and size < PAGE_BYTES:
+            block = yield from _read(self._source, at, None)
+            if not isinstance(block, Block):
+                return at, b"".join(bodies), False
+            some, body, cut = _cut(block, lines - count)
+            bodies.append(body)
+            count += some
+            size += len(body)
+            if cut is not None:
+                return self.segment.place(cut), b"".join(bodies), True
+            at = block.end
             yield None
-        return segment.size
-    if segment.final is not None:
-        return segment.final
-    return segment.written_end() if segment.lost else live_end(segment)
+        return at, b"".join(bodies), True
+
+    def _shown_on(
+        self, start: Place, lines: int, filter_: Filter
+    ) -> Generator[float | None, None, tuple[Place, bytes, int, bool]]:
+        end = None if self._part.packed else (yield from self._end())
+        pieces = Forward(self.segment, start.offset, end)
+        bodies: list[bytes] = []
+        shown = hidden = 0
+        with self._library.searching():
+            self._pace.begin()
+            while shown < lines and pieces.offset - start.offset < SEARCHED:
+                piece = yield from pieces.piece(min(self._pace.size, STEP))
+                if piece is None:
+                    place = yield from self._place(pieces.offset)
+                    return place, b"".join(bodies), hidden, False
+                taken = filter_.take(_text(self.segment, piece))
+                bodies.append(taken.text)
+                shown, hidden = shown + taken.shown, hidden + taken.hidden
+                if self._pace.spent(len(piece.data)):
+                    yield None
+                    self._pace.begin()
+        place = yield from self._place(pieces.offset)
+        return place, b"".join(bodies), hidden, True
+
+    def _made(self, start: Place, end: Place, body: bytes, hidden: int, more: bool) -> Paging:
+        segment, part = self.segment, self._part
+        text = body.removesuffix(b"\n") if body else None
+        found = Page(start.cursor, end.cursor, text, more, hidden, part.name)
+        found.at = part.at + start.offset - part.start
+        if self._filter is None:
+            found.number = known_number(segment, part.facts, start.offset)
+        if body:
+            form = yield from time_format(segment, part.facts)
+            found.time = time_of(form, body[: body.index(b"\n")], self._source.zone)
+        return found
+
+
+def _text(segment: Segment, piece: Piece) -> bytes:
+    """A piece as UTF-8, with a mark where a line was too long to be looked at."""
+    text = segment.codec.utf8(piece.data, piece.offset == 0)
+    length = piece.end - piece.offset
+    if len(piece.data) == length:
+        return text if text.endswith(b"\n") else text + b"\n"
+    last = text.rfind(b"\n") + 1
+    size = length - len(segment.codec.newline) - len(piece.data) + len(text) - last
+    return text + CUT_MARK.format(size).encode() + b"\n"
 
 
 def _read(
@@ -111,46 +302,6 @@ def _read(
         if block is not COLD:
             return block
         yield COLD_DELAY if not isinstance(segment, Archive) else None
-
-
-def _back(source: Source, place: Place, lines: int, filter_: Filter | None) -> Paging:
-    """Up to `lines` lines before `place`, in its segment."""
-    segment = place.segment
-    end = place
-    found: list[bytes] = []
-    shown = hidden = 0
-    searched = 0
-    while shown < lines and place.offset > segment.start and searched < SEARCHED:
-        want = lines - shown if filter_ is None else lines
-        start, _ = yield from lines_before(segment, place.offset, want)
-        first = max(start, place.offset - (PAGE_BYTES if filter_ is None else STEP))
-        if first > start:
-            first = yield from _line_start(segment, first, place.offset)
-        at = segment.place(first)
-        bodies: list[bytes] = []
-        while at.offset < place.offset:
-            block = yield from _read(source, at, place.offset)
-            if not isinstance(block, Block):
-                break
-            body = block.body + b"\n"
-            if filter_ is not None:
-                taken = filter_.take(body)
-                body, count = taken.text, taken.shown
-                hidden += taken.hidden
-            else:
-                count = block.count
-            shown += count
-            bodies.append(body)
-            at = block.end
-        searched += place.offset - first
-        found[:0] = bodies
-        place = segment.place(first)
-        if filter_ is None:
-            break
-        yield None
-    body = b"".join(found)
-    more = place.offset > segment.start or _before(source.chain, segment) is not None
-    return Page(place.cursor, end.cursor, body[:-1] if body else None, more, hidden, segment.path)
 
 
 def _line_start(segment: Segment, offset: int, stop: int) -> Generator[float | None, None, int]:
@@ -172,56 +323,13 @@ def _line_start(segment: Segment, offset: int, stop: int) -> Generator[float | N
     return stop
 
 
-def _after(source: Source, place: Place, lines: int, filter_: Filter | None) -> Paging:
-    """Up to `lines` lines after `place`, in its segment or the one that follows it."""
-    start = place
-    bodies: list[bytes] = []
-    shown = hidden = size = 0
-    searched = 0
-    more = True
-    while shown < lines and size < PAGE_BYTES and searched < SEARCHED:
-        block = yield from _read(source, place, None)
-        if block is END and source.chain.retire(place.segment):
-            continue  # a rotated file that nobody writes to any more
-        if block is OVER and place.segment.link is not None and not bodies:
-            following = place.segment.link.next
-            place = following.place(following.start)
-            start = place if not searched else start
-            continue
-        if not isinstance(block, Block):
-            more = place.segment.link is not None
-            break
-        taken, body = _cut(block, lines - shown, filter_)
-        shown += taken[0]
-        hidden += taken[1]
-        size += len(body)
-        searched += block.end.offset - block.start.offset
-        if body:
-            bodies.append(body)
-        if taken[2] is not None:
-            place = place.segment.place(taken[2])
-            break
-        place = block.end
-        yield None
-    text = b"".join(bodies)
-    return Page(
-        start.cursor, place.cursor, text[:-1] if text else None, more, hidden, place.segment.path
-    )
-
-
-def _cut(
-    block: Block, room: int, filter_: Filter | None
-) -> tuple[tuple[int, int, int | None], bytes]:
-    """What a page takes of a block: (shown, hidden, offset where it was cut), and its text."""
+def _cut(block: Block, room: int) -> tuple[int, bytes, int | None]:
+    """What a page takes of a block: how many lines, their text, the offset where it was cut."""
     body = block.body + b"\n"
-    if filter_ is not None:
-        taken = filter_.take(body)
-        return (taken.shown, taken.hidden, None), taken.text
     count = block.count
-    plain = len(block.body) + 1 == block.end.offset - block.start.offset
-    if count <= room or not plain:
-        return (count, 0, None), body
+    if count <= room or not block.is_plain:
+        return count, body, None
     end = -1
     for _ in range(room):
         end = body.index(b"\n", end + 1)
-    return (room, 0, block.start.offset + end + 1), body[: end + 1]
+    return room, body[: end + 1], block.start.offset + end + 1

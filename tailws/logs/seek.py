@@ -104,7 +104,7 @@ def _spot(
         place = segment.place(offset)
         line = yield from read(segment, offset, 4096)
         form = yield from time_format(segment, part.facts)
-        said = _time_of(form, first_line(segment, line), source.zone) if line else None
+        said = time_of(form, first_line(segment, line), source.zone) if line else None
         number = known_number(segment, part.facts, offset)
         return Spot(place.cursor, exact, part.at + offset - part.start, number, said, beginning)
 
@@ -141,7 +141,8 @@ def first_time(source: Source, part: Part) -> Generator[Pause, None, float | Non
     return facts.first
 
 
-def _time_of(form: TimeFormat | None, line: bytes, zone: tzinfo) -> float | None:
+def time_of(form: TimeFormat | None, line: bytes, zone: tzinfo) -> float | None:
+    """When a line was written, in seconds since the epoch; None: it does not say."""
     return form.parse(line, time.time(), zone) if form is not None else None
 
 
@@ -152,7 +153,7 @@ def _first_timed(
     codec, at = segment.codec, 0
     while at < len(data):
         end = codec.end_of_line(data, at) or len(data)
-        said = _time_of(form, codec.utf8(data[at:end], False), zone)
+        said = time_of(form, codec.utf8(data[at:end], False), zone)
         if said is not None:
             return at, said
         at = end
@@ -246,7 +247,7 @@ def _at_or_after(
     end = len(data)
     while end > 0:  # the last line that has a time
         begin = codec.end_of_lines(data[: end - unit])
-        said = _time_of(form, codec.utf8(data[begin:end], False), zone)
+        said = time_of(form, codec.utf8(data[begin:end], False), zone)
         if said is not None:
             if said < wanted:
                 return None
@@ -255,7 +256,7 @@ def _at_or_after(
     at = 0
     while at < end:
         stop = codec.end_of_line(data, at) or end
-        said = _time_of(form, codec.utf8(data[at:stop], False), zone)
+        said = time_of(form, codec.utf8(data[at:stop], False), zone)
         if said is not None and said >= wanted:
             return piece.offset + at
         at = stop

@@ -132,13 +132,19 @@ def _history(client: Client, command: History) -> None:
             end=found.end,
             more=found.more,
             hidden=found.hidden,
-            file=found.file.rpartition("/")[2].encode(errors="replace").decode(),
+            file=found.file,
         )
+        if found.at is not None:
+            head.at = found.at
+        if found.number is not None:
+            head.number = found.number
+        if found.time is not None:
+            head.time = round(found.time * 1000)
         client.say(_named(head, command.id), found.body)
 
     work = page(
         source,
-        shared.library.shelf,
+        shared.library,
         command.before or command.after or "",
         min(asked, shared.lines.max_lines),
         command.before is not None,

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 import zstandard
 
-from tailws.logs.history import Page, Shelf, page
+from tailws.logs.document import Library
+from tailws.logs.history import Page, page
 from tailws.logs.locate import BadCursor
 from tailws.runtime.steps import Steps
 from tailws.text.match import Filter
@@ -41,12 +42,12 @@ def daemon(tmp_path: Path):  # type: ignore[no-untyped-def]
 class Pager:
     def __init__(self, daemon: Daemon) -> None:
         self.daemon = daemon
-        self.shelf = Shelf(64 << 20)
+        self.library = Library(64 << 20)
 
     def ask(self, cursor: str, lines: int, before: bool, filter_: Filter | None = None) -> Page:
         found: list[Page] = []
         failed: list[Exception] = []
-        work = page(self.daemon.source, self.shelf, cursor, lines, before, filter_)
+        work = page(self.daemon.source, self.library, cursor, lines, before, filter_)
         Steps(self.daemon.loop, work, found.append, failed.append)
         for _ in range(100_000):
             if found or failed:
@@ -78,7 +79,7 @@ def test_backwards_through_every_archive_to_the_first_line(daemon: Daemon) -> No
         files.append(found.file)
     assert lines == [b"%06d some text of a line" % i for i in range(FILES * EACH)]
     assert len(dict.fromkeys(files)) == FILES
-    pager.shelf.close()
+    pager.library.close()
 
 
 def test_forwards_again(daemon: Daemon) -> None:
@@ -98,7 +99,7 @@ def test_forwards_again(daemon: Daemon) -> None:
         lines += found.body.split(b"\n") if found.body else []
         cursor, more = found.end, found.more
     assert lines == [b"%06d some text of a line" % i for i in range(FILES * EACH)]
-    pager.shelf.close()
+    pager.library.close()
 
 
 def test_filtered_pages(daemon: Daemon) -> None:
@@ -115,7 +116,7 @@ def test_filtered_pages(daemon: Daemon) -> None:
         cursor, more = found.start, found.more
     assert lines == [b"%06d some text of a line" % i for i in range(500, FILES * EACH, 1000)]
     assert hidden == FILES * EACH - len(lines)
-    pager.shelf.close()
+    pager.library.close()
 
 
 def test_a_forged_cursor_is_refused(daemon: Daemon) -> None:
@@ -125,4 +126,54 @@ def test_a_forged_cursor_is_refused(daemon: Daemon) -> None:
         pager.ask("../../etc/passwd", 10, before=True)
     with pytest.raises(LookupError):
         pager.ask("1.2.300.4.5", 10, before=True)
-    pager.shelf.close()
+    pager.library.close()
+
+
+def test_a_page_says_where_it_stands(daemon: Daemon) -> None:
+    """The byte in the whole log, the number in the file as sed counts, and the file's name; a
+    filtered page has no number, for its lines do not follow one another."""
+    pager = Pager(daemon)
+    size = len(b"000000 some text of a line\n")
+    cursor, at = live_end(daemon), FILES * EACH
+    while at:
+        found = pager.ask(cursor, 700, before=True)
+        cursor = found.start
+        assert found.body is not None
+        at -= found.body.count(b"\n") + 1
+        assert found.at == at * size
+        assert int(found.body[:6]) == at
+        assert found.number in (None, at % EACH + 1)
+    found = pager.ask(cursor, 5, before=False, filter_=Filter.of(["9 some"]))
+    assert (found.at, found.number, found.file) == (0, None, "app.log.5.zst")
+    pager.library.close()
+
+
+def test_a_line_that_was_never_finished_is_there(tmp_path: Path) -> None:
+    """The last line of a rotated file, with and without a filter, in both directions."""
+    Path(tmp_path / "app.log.1").write_bytes(b"one\ntwo without an end")
+    (tmp_path / "app.log").write_bytes(b"three\n")
+    daemon = Daemon(tmp_path / "app.log", quiet=0.0)
+    daemon.source.attach(lambda _event: None)
+    pager = Pager(daemon)
+    end = live_end(daemon)
+    first = pager.ask(end, 10, before=True)
+    for filter_ in (None, Filter.of(["o"])):
+        found = pager.ask(first.start, 10, before=True, filter_=filter_)
+        assert found.body == b"one\ntwo without an end"
+        assert pager.ask(found.start, 10, before=False, filter_=filter_).body == found.body
+    pager.library.close()
+    daemon.close()
+
+
+def test_the_time_of_a_page_is_that_of_its_first_line(tmp_path: Path) -> None:
+    """Merged views place a page by it without reading its text."""
+    lines = b"".join(b"2026-11-22T14:00:%02dZ line\n" % i for i in range(60))
+    (tmp_path / "app.log").write_bytes(lines)
+    daemon = Daemon(tmp_path / "app.log")
+    daemon.source.attach(lambda _event: None)
+    pager = Pager(daemon)
+    found = pager.ask(live_end(daemon), 10, before=True)
+    assert found.time == 1795356050.0
+    assert found.number == 51
+    pager.library.close()
+    daemon.close()
