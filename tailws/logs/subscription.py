@@ -215,13 +215,14 @@ class Subscription:
             else:
                 self._stand(place)
             frame = self._encode(item)
-            if frame is not None:
-                if live and self._number == source.dry:
-                    self._wait()
-                return frame
-            if isinstance(step.item, Block):  # its filter hid all of it: others have their turn
-                self.source.loop.defer(self._wake_again)
-                return None
+            if frame is None and not isinstance(item, Block):
+                continue
+            if live and self._number == source.dry:
+                self._wait()
+            elif frame is None:  # its filter hid all of it: others have their turn
+                self.waiting = True
+                source.loop.defer(self._wake_again)
+            return frame
 
     def _wake_again(self) -> None:
         if not self.closed:
