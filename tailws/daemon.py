@@ -14,6 +14,7 @@ import os
 import resource
 import signal
 import socket
+import ssl
 import time
 from collections.abc import Callable
 
@@ -37,7 +38,14 @@ from tailws.server.client import Client, Shared
 from tailws.server.commands import FEATURES
 from tailws.server.exchange import AccessRecord, Router
 from tailws.server.http import HttpLimits, HttpServer
-from tailws.server.listener import Listener, ListenError, SocketOptions, open_sockets, own_names
+from tailws.server.listener import (
+    Listener,
+    ListenError,
+    SocketOptions,
+    open_sockets,
+    own_names,
+    tls_context,
+)
 from tailws.server.metrics import Metrics
 from tailws.server.site import SECURITY_HEADERS, Site, find_page, read_page
 from tailws.server.stream_text import TextRoutes
@@ -137,6 +145,7 @@ class Daemon:
         self._page = read_page(find_page())
         self._route(cfg)
         self._listeners: dict[str, list[Listener]] = {}
+        self._tls: dict[str, ssl.SSLContext | None] = {}
         self._shown = (0.0, 0)  # when the status was shown, and the lines read until then
         self._rounds: Timer | None = None
         self._watchdog: Timer | None = None
@@ -150,7 +159,9 @@ class Daemon:
         token = ""
         if cfg.access.tokens != "none" and not cfg.access.tokens:
             token = self._random_token
-        return page_address(self._addresses, cfg.access.base_path, token)
+        first = next((each.address for each in cfg.listen if not each.unix), "")
+        tls = self._tls.get(first) is not None and INHERITED not in self._listeners
+        return page_address(self._addresses, cfg.access.base_path, token, tls=tls)
 
     @property
     def _addresses(self) -> list[str]:
@@ -209,6 +220,7 @@ class Daemon:
         """
         if INHERITED in self._listeners:
             return
+        tls = {listen.address: tls_context(listen) for listen in cfg.listen}
         opened: list[tuple[str, socket.socket]] = []
         try:
             for listen in cfg.listen:
@@ -218,6 +230,7 @@ class Daemon:
             for _, sock in opened:
                 sock.close()
             raise
+        self._tls = tls
         for address in self._listeners.keys() - {listen.address for listen in cfg.listen}:
             for listener in self._listeners.pop(address):
                 listener.close()
@@ -228,7 +241,7 @@ class Daemon:
         unix = sock.family == socket.AF_UNIX
 
         def accepted(accepted_sock: socket.socket, peer: str) -> None:
-            self.http.accept(accepted_sock, peer, unix=unix)
+            self.http.accept(accepted_sock, peer, unix=unix, tls=self._tls.get(address))
 
         listener = Listener(
             self.loop, sock, accepted, _socket_options(self.config.limits), unlink=unlink

@@ -18,6 +18,7 @@ from tailws.config.model import (
     Page,
     Rule,
     Source,
+    Tls,
     Token,
     Webhook,
 )
@@ -39,6 +40,7 @@ __all__ = [
     "Rule",
     "Search",
     "Source",
+    "Tls",
     "Token",
     "Webhook",
     "for_paths",

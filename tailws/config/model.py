@@ -20,6 +20,22 @@ Encoding = Literal["auto", "utf-8", "utf-16le", "utf-16be", "latin-1"]
 Format = Literal["auto", "plain", "json", "logfmt", "syslog", "access", "cri", "docker"]
 
 
+class Tls(Section, frozen=True):
+    """A certificate of one's own; a reload reads it anew."""
+
+    certificate: Annotated[
+        str, text("The certificate and those between it and the root, in PEM.", "path")
+    ]
+    key: Annotated[
+        str,
+        text(
+            "Its private key, in PEM. What systemd passes is "
+            "`/run/credentials/tailws.service/tailws.key`.",
+            "path",
+        ),
+    ]
+
+
 class Listen(Section, frozen=True):
     """Where browsers connect. The short form is the address alone."""
 
@@ -39,6 +55,9 @@ class Listen(Section, frozen=True):
     group: Annotated[
         str, text("Group of a Unix socket; without one the daemon's own stays.", "word")
     ] = ""
+    tls: Annotated[
+        Tls | None, text("HTTPS without a proxy. Without it: plain HTTP.", "section")
+    ] = None
 
     @property
     def unix(self) -> str:

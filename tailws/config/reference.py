@@ -74,6 +74,10 @@ listen:
 #  - address: unix:/run/tailws/tailws.sock
 #    mode: "0660"
 #    group: www-data
+#  - address: 0.0.0.0:443
+#    tls:
+#      certificate: /run/credentials/tailws.service/tailws.crt
+#      key: /run/credentials/tailws.service/tailws.key
 """,
 }  # fmt: skip
 

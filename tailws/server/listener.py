@@ -7,6 +7,7 @@ import grp
 import logging
 import os
 import socket
+import ssl
 import stat
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -51,6 +52,34 @@ class SocketOptions:
 
     send_buffer: int = 256 * 1024  # SO_SNDBUF
     notsent_lowat: int = 128 * 1024  # TCP_NOTSENT_LOWAT
+
+
+def tls_context(listen: Listen) -> ssl.SSLContext | None:
+    """Return what an address needs to speak TLS; None: it does not. Raises `ListenError`."""
+    if listen.tls is None:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.set_alpn_protocols(["http/1.1"])
+    try:
+        for path in (listen.tls.certificate, listen.tls.key):
+            with open(path, "rb"):  # OpenSSL does not say which of the two it is
+                pass
+        context.load_cert_chain(listen.tls.certificate, listen.tls.key, password=_no_password)
+    except ssl.SSLError as error:
+        why = error.reason or str(error)
+        raise ListenError(
+            f"{listen.address}: {listen.tls.certificate} and {listen.tls.key} are not a "
+            f"certificate and its key ({why})."
+        ) from None
+    except OSError as error:
+        raise ListenError(f"{listen.address}: {error.filename}: {error.strerror}.") from None
+    except ValueError as error:
+        raise ListenError(f"{listen.address}: {error}") from None
+    return context
+
+
+def _no_password() -> str:
+    raise ValueError("the key has a passphrase, which nobody is there to type.")
 
 
 def open_sockets(listen: Listen, backlog: int = BACKLOG) -> list[socket.socket]:

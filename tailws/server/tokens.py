@@ -63,7 +63,9 @@ def _secret(token: config.Token) -> str:
     return secret
 
 
-def page_address(listening: Sequence[str], base_path: str = "", token: str = "") -> str:
+def page_address(
+    listening: Sequence[str], base_path: str = "", token: str = "", *, tls: bool = False
+) -> str:
     """Return the one address to open, for the first of the addresses that browsers can reach.
 
     `listening` is what `listener.describe` returned. The token stands in the fragment, which
@@ -73,7 +75,8 @@ def page_address(listening: Sequence[str], base_path: str = "", token: str = "")
     for address in listening:
         if not address.startswith("unix:"):
             host, _, port = address.rpartition(":")
-            return f"http://{_reachable(host)}:{port}{base_path}/{fragment}"
+            scheme = "https" if tls else "http"
+            return f"{scheme}://{_reachable(host)}:{port}{base_path}/{fragment}"
     return listening[0] + fragment if listening else ""
 
 
