@@ -500,18 +500,22 @@ let pushing = false;
 let writeTimer = 0;
 let applying = false;
 
-/** @param {boolean} push */
+/**
+ * The address is out of date, or, with `push`, is about to be: then one can go back to where one is.
+ * @param {boolean} push
+ */
 function addressChanged(push) {
   if (applying) return;
-  if (push) {
+  if (push && !pushing) {
     // What one goes back to is where one is now.
-    if (writeTimer || !pushing) write(false);
+    write(false);
     pushing = true;
   }
-  if (!writeTimer) writeTimer = setTimeout(() => {
+  if (push) clearTimeout(writeTimer);
+  if (!writeTimer || push) writeTimer = setTimeout(() => {
     writeTimer = 0;
     write(true);
-  }, 400);
+  }, pushing ? 20 : 400);
 }
 
 /** @param {boolean} may whether it may be a new step */

@@ -16,6 +16,7 @@ FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--no-first-run", "--disable-dev-shm-usage",
     "--enable-precise-memory-info", "--js-flags=--expose-gc",
+    "--host-resolver-rules=MAP logs.test 127.0.0.1",
 ]  # fmt: skip
 
 #: What a browser says by itself when a connection cannot be made: expected where one is cut.

@@ -438,7 +438,8 @@ class FakeDaemon:
         else:
             wanted = command.get("lines", 100)
             start = len(log.lines)
-            while start > 0 and wanted > 0:
+            least = max(0, start - (self.max_history_scan or start))
+            while start > least and wanted > 0:
                 start -= 1
                 wanted -= keep(log.lines[start])
         sub = _Subscription(start, keep, filtered)

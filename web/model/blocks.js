@@ -26,7 +26,7 @@ export class Block {
     this.count = rule ? 1 : batch.starts.length;
     this.start = batch.start;
     this.end = batch.end;
-    /** Milliseconds since the epoch when the daemon read it. */
+    /** When the daemon read it just after it was written, ms; 0 when it was there before. */
     this.t = batch.t;
     /** Byte place in the log, over all its files. */
     this.at = batch.at;

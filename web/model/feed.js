@@ -25,8 +25,8 @@
  * @property {() => boolean} following
  * @property {(block: Block, from: number) => void} arrived new live lines, from index `from` of a
  *   block (which may have held others before)
- * @property {(source: string, lines: number, text: string) => void} counted new live lines that
- *   are not held
+ * @property {(source: string, lines: number, text: string, live: boolean) => void} counted new
+ *   lines that are not held; live: just written
  * @property {(opened: Opened) => void} opened a new window has its rows
  * @property {() => void} changed rows came or went
  * @property {(message: string, code: string) => void} failed
@@ -348,7 +348,7 @@ export class Feed {
       this.#live(block);
     } else if (block.count) {
       this.ahead += block.count;
-      this.host.counted(source, block.count, block.text);
+      this.host.counted(source, block.count, block.text, block.t > 0);
     }
   }
 
@@ -366,6 +366,9 @@ export class Feed {
   /** @param {Block} block */
   #arrive(block) {
     if (this.merged) {
+      const from = Math.min(this.ahead, block.count);
+      this.ahead -= from;
+      if (from < block.count) this.host.arrived(block, from);
       this.weave.arrive(block);
     } else {
       const last = this.blocks.list[this.blocks.list.length - 1];
@@ -404,10 +407,9 @@ export class Feed {
    * @param {string | null} body
    */
   #block(head, body) {
-    const now = this.host.now();
     return new Block({
       source: head.source, text: body ?? "", starts: lineStarts(body), start: head.start,
-      end: head.end, t: ("t" in head ? head.t : undefined) ?? now, at: head.at ?? null,
+      end: head.end, t: ("t" in head ? head.t : undefined) ?? 0, at: head.at ?? null,
       number: head.number ?? null,
     });
   }
@@ -466,7 +468,7 @@ export class Feed {
   /** The first byte that was ever kept has been reached. */
   #beginning() {
     const first = this.blocks.list[0];
-    if (first?.rule?.kind === "begin") return;
+    if (!first || first.rule?.kind === "begin") return;
     const rule = { kind: /** @type {const} */ ("begin"), source: this.sources[0], text: "" };
     this.blocks.prepend(ruleBlock(rule, first?.start ?? ""));
   }

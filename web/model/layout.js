@@ -21,7 +21,7 @@ export const PAPER = 4_000_000;
 export const END = 3_000_000;
 
 /** Rows kept above and below the viewport, so that a short scroll shows no blank. */
-const OVER = 6;
+const OVER = 4;
 
 export class Layout {
   /**

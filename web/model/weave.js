@@ -317,7 +317,7 @@ export function timesOf(block, timeOf) {
     if (t === t && !(t < last)) last = t;
     times[i] = last;
   }
-  const first = times.find((t) => t === t) ?? block.t;
+  const first = times.find((t) => t === t) ?? (block.t || -Infinity);
   for (let i = 0; i < times.length && times[i] !== times[i]; i++) times[i] = first;
   cache.set(block, times);
   return times;

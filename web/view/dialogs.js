@@ -33,12 +33,12 @@ export function dialog(title, cls, ...content) {
   return el;
 }
 
-/** All keys, searchable. */
-export function help() {
+/** All keys, searchable. @param {(action: string) => boolean} offered */
+export function help(offered) {
   if (document.querySelector(".dialog.help")) return;
   const list = h("div", { class: "help-list", tabindex: "0", role: "region", "aria-label": "Keys" });
   const draw = () => {
-    const found = field.value.trim() ? searchKeys(field.value) : [...KEYS];
+    const found = (field.value.trim() ? searchKeys(field.value) : [...KEYS]).filter(({ action }) => offered(action));
     /** @type {Map<string, HTMLElement[]>} */
     const groups = new Map();
     for (const { keys, text, group } of found) {

@@ -16,6 +16,7 @@
  * @property {(down: boolean) => void} next
  * @property {() => void} stop
  * @property {() => void} close
+ * @property {(bar: HTMLElement) => void} mount puts the bar into the pane: it is there only while open
  * @property {() => import("../model/find.js").Terms} terms
  */
 
@@ -40,7 +41,7 @@ export class FindBar {
     this.stop = h("button", { type: "button", class: "text-button", onclick: host.stop }, "Stop");
     this.error = h("span", { class: "find-error", role: "alert" });
     this.note = h("span", { class: "find-note" });
-    this.el = h("div", { class: "find-bar", role: "search", hidden: true },
+    this.el = h("div", { class: "find-bar", role: "search" },
       h("div", { class: "find-box" }, this.field, this.case, this.regex, this.word),
       h("button", { type: "button", class: "icon-button", "aria-label": "Previous hit", title: "Previous hit  N", onclick: () => host.next(false) }, icon("up")),
       h("button", { type: "button", class: "icon-button", "aria-label": "Next hit", title: "Next hit  n", onclick: () => host.next(true) }, icon("down")),
@@ -59,12 +60,12 @@ export class FindBar {
   }
 
   get open() {
-    return !this.el.hidden;
+    return this.el.isConnected;
   }
 
   /** @param {string} [text] */
   show(text) {
-    show(this.el, true);
+    if (!this.open) this.host.mount(this.el);
     if (text !== undefined && text !== this.field.value) {
       this.field.value = text;
       this.#changed();
@@ -74,7 +75,7 @@ export class FindBar {
   }
 
   hide() {
-    show(this.el, false);
+    this.el.remove();
   }
 
   /** @returns {Query} */

@@ -18,6 +18,7 @@
  * @property {() => void} changed the marks are others
  * @property {(text: string) => void} say
  * @property {() => boolean} filtered
+ * @property {(bar: HTMLElement) => void} mount
  */
 
 import { Finding, findQuery, Terms } from "../model/find.js";
@@ -46,6 +47,7 @@ export class Finder {
       stop: () => this.stop(),
       close: () => this.close(),
       terms: () => terms,
+      mount: (bar) => host.mount(bar),
     });
     /** @type {Finding | null} */
     this.finding = null;

@@ -161,6 +161,7 @@ export class LogMap {
   #place() {
     const { from, to, of } = this.shown;
     if (!this.height) return;
+    show(this.frame, to > from);
     const scale = this.scale && !this.loaded ? this.scale : new MapScale([{ name: "", size: Math.max(1, of) }], this.height);
     const { top, height } = scale.frame(from, to);
     this.frame.style.transform = `translateY(${Math.round(top)}px)`;

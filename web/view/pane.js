@@ -22,6 +22,7 @@
  * @property {() => string} zone
  * @property {(action: string) => void} act an action of the table of keys
  * @property {(source: string) => {rate: string, fact: string}} facts of a source
+ * @property {(source: string) => string} colour of a source, the same wherever it is shown
  * @property {(at: {x: number, y: number}, items: {text: string, key?: string, act: () => void}[]) => void} menu
  * @property {(text: string, escapes?: boolean) => void} copy
  * @property {(ref: Ref) => void} link copies a link to a line
@@ -88,7 +89,7 @@ export class Pane {
       floor: () => this.lastOrd + 1,
       following: () => this.following,
       arrived: (block, from) => this.#arrived(block, from),
-      counted: (_source, lines, text) => this.#counted(lines, text),
+      counted: (_source, lines, text, live) => this.#counted(lines, text, live),
       opened: (opened) => this.#opened(opened),
       changed: () => this.dirty(),
       failed: (message, code) => this.#failed(message, code),
@@ -113,14 +114,19 @@ export class Pane {
       current: () => this.current ?? (this.following ? null : this.firstVisible),
       go: (ref) => this.goTo(ref),
       jump: (place) => this.jump(place),
-      changed: () => this.looks.again(),
+      changed: () => {
+        this.looks.again();
+        this.dirty();
+      },
       say: (text) => host.toast(text),
       filtered: () => this.filtered,
+      mount: (bar) => this.body.before(bar),
     }, features);
     this.finder.refocus = () => this.focus();
     this.timeBox = new TimeBox({
       parse: (text) => parseGoTo(text, { zone: host.zone(), now: Date.now() }),
       go: (ms) => this.goToTime(ms),
+      mount: (bar) => this.body.before(bar),
       close: () => {
         this.timeBox.hide();
         this.focus();
@@ -156,7 +162,7 @@ export class Pane {
     }, features);
     this.body = h("div", { class: "pane-body" }, this.paper.el, this.map.el, this.notice);
     this.el = h("section", { class: "pane", "aria-label": "log" },
-      this.header.el, this.filterBar.el, this.finder.bar.el, this.timeBox.el, this.body);
+      this.header.el, this.filterBar.el, this.body);
 
     /** All logs of this pane; the feed has those that are not hidden. @type {string[]} */
     this.shown = [];
@@ -233,6 +239,7 @@ export class Pane {
    * @param {Place} [place]
    */
   show(sources, place = { end: true }) {
+    this.host.moved(true);
     this.failure = this.failureCode = "";
     this.shown = sources;
     this.hidden = new Set([...this.hidden].filter((name) => sources.includes(name)));
@@ -240,7 +247,6 @@ export class Pane {
     this.picked.clear();
     this.#mode({ type: "end" in place ? "end" : "jump", now: Date.now() });
     this.#open(place);
-    this.host.moved(true);
   }
 
   /** Colours and names of the logs. */
@@ -249,13 +255,7 @@ export class Pane {
     const merged = this.shown.length > 1;
     this.el.setAttribute("aria-label", this.shown.join(", ") || "log");
     for (const el of [this.paper.el, this.paper.paper]) el.setAttribute("aria-label", this.shown.join(", ") || "log");
-    for (const name of this.colours.keys()) if (!this.shown.includes(name)) this.colours.delete(name);
-    for (const name of this.shown) {
-      if (this.colours.has(name)) continue;
-      const used = new Set(this.colours.values());
-      const free = ["s1", "s2", "s3", "s4", "s5", "s6", "s7", "s8"].find((colour) => !used.has(colour));
-      this.colours.set(name, free ?? "s1");
-    }
+    this.colours = new Map(this.shown.map((name) => [name, this.host.colour(name)]));
     const names = new Map(this.shown.map((name, k) => [name, { name: labels[k], colour: this.colours.get(name) ?? "s1" }]));
     this.nameWidth = Math.min(24, Math.max(4, ...labels.map((label) => label.length)));
     this.looks.set({ names: merged ? names : null });
@@ -277,7 +277,7 @@ export class Pane {
     else if (this.hidden.size < this.shown.length - 1) this.hidden.add(name);
     else return;
     this.#again();
-    this.host.moved(true);
+    this.host.moved(false);
   }
 
   /** Opens the same place anew, after the filter or the logs changed. */
@@ -302,6 +302,13 @@ export class Pane {
     return this.firstVisible;
   }
 
+  /** Makes a line the anchor, so that it stays where it is whatever changes height. @param {Ref | null} [ref] */
+  #keep(ref = this.#hold()) {
+    if (this.following || !ref) return;
+    const y = this.layout.yOf(ref);
+    if (!Number.isNaN(y)) this.layout.fix(ref, y);
+  }
+
   /** A line as a place: it survives whatever happens to what is held. @param {Ref} ref */
   placeOf(ref) {
     const { block, i } = resolve(ref);
@@ -313,6 +320,7 @@ export class Pane {
    * @param {boolean} push whether one can go back from it
    */
   setChips(chips, push) {
+    if (push) this.host.moved(true);
     const before = JSON.stringify(filterOf(this.chips));
     this.chips = chips;
     this.chipErrors = new Map();
@@ -321,7 +329,7 @@ export class Pane {
     this.looks.again();
     if (JSON.stringify(filterOf(chips)) !== before && this.shown.length) this.#again();
     this.#drawFilter();
-    this.host.moved(push);
+    this.host.moved(false);
     this.dirty();
   }
 
@@ -337,7 +345,6 @@ export class Pane {
   context() {
     const ref = this.current ?? this.firstVisible;
     if (!this.filtered || !ref) return;
-    this.host.moved(true);
     this.up();
     this.current = ref;
     this.setChips(this.chips.map((chip) => (chip.kind === "mark" ? chip : { ...chip, on: false })), true);
@@ -440,16 +447,17 @@ export class Pane {
     const lines = block.count - from;
     const text = from ? block.text.slice(block.starts[from]) : block.text;
     if (!this.pendingT) this.pendingT = block.t;
-    this.#counted(lines, text);
+    this.#counted(lines, text, block.t > 0);
     this.finder.live(text);
   }
 
-  /** @param {number} lines @param {string} text */
-  #counted(lines, text) {
+  /** @param {number} lines @param {string} text @param {boolean} live just written, not there before */
+  #counted(lines, text, live) {
     const { errors } = countLevels(text);
+    this.#mode({ type: "arrived", lines, errors });
+    if (!live) return;
     this.lastLine = Date.now();
     this.rates.from += lines;
-    this.#mode({ type: "arrived", lines, errors });
     this.host.news(lines, errors, text);
   }
 
@@ -630,7 +638,7 @@ export class Pane {
     this.#notice();
     const { first, end } = feed.blocks;
     this.map.set(this.extent(), { from: this.eye - first, to: this.lastOrd + 1 - first, of: Math.max(1, end - first) });
-    this.map.setTicks(this.finder.ats(), this.bookmarks.map((mark) => byteOf(mark.ref) ?? NaN));
+    this.map.setTicks(this.finder.ats(), this.bookmarks.map((mark) => this.byteOf(mark.ref) ?? NaN));
     // Asking for what will be needed.
     const near = AHEAD * height;
     if (placed.above * paper.line < near && feed.above) feed.wantAbove();
@@ -681,7 +689,7 @@ export class Pane {
     // The eye's line is the anchor: what changes elsewhere cannot move it.
     if (this.following) return;
     const { current } = this;
-    const hold = (current && rows.find((row) => same(current, row) && row.y >= top && row.y + row.h <= top + height)) || first;
+    const hold = (current && rows.find((row) => same(current, row) && row.y >= top && row.y < top + height)) || first;
     if (hold) this.layout.fix({ block: hold.block, i: hold.i }, hold.y);
     // A long group whose lines are on screen stays open, also when it has ended meanwhile.
     if (last && !this.looks.options.raw) {
@@ -749,6 +757,7 @@ export class Pane {
   /** Puts the rule "New since" before the lines that came unseen. */
   #sinceRule() {
     const { blocks } = this.feed;
+    if (this.feed.opening) return;
     if (this.filtered || !this.following || blocks.lines === 0) {
       if (this.filtered) this.unseen = 0;
       return;
@@ -806,6 +815,7 @@ export class Pane {
     const button = target.closest("button");
     if (button instanceof HTMLElement && button.dataset.action) {
       this.up();
+      this.#keep(ref);
       if (button.dataset.action === "group") this.looks.openGroup(this.looks.place(ref.block, ref.i).head, true);
       else if (button.dataset.action === "expand") this.expand(ref);
       this.dirty();
@@ -877,6 +887,7 @@ export class Pane {
     const ref = at ?? this.current;
     if (!ref) return;
     this.up();
+    this.#keep(ref);
     const { block, i } = resolve(ref);
     const group = this.looks.place(block, i);
     if (group.size > 8 && group.place === "chip") return this.looks.openGroup(group.head, true), this.dirty();
@@ -1070,6 +1081,7 @@ export class Pane {
 
   /** @param {boolean} wrap */
   setWrap(wrap) {
+    this.#keep();
     this.looks.set({ wrap });
     this.el.classList.toggle("wrapped", wrap);
     this.paper.scrollSide(0);
@@ -1079,6 +1091,7 @@ export class Pane {
 
   /** @param {boolean} raw */
   setRaw(raw) {
+    this.#keep();
     this.looks.set({ raw });
     this.dirty();
     this.host.changed();
@@ -1086,6 +1099,7 @@ export class Pane {
 
   /** Opens all groups, or folds them. */
   toggleGroups() {
+    this.#keep();
     this.looks.allOpen = !this.looks.allOpen;
     this.looks.open.clear();
     this.looks.again();
@@ -1180,9 +1194,21 @@ export class Pane {
   /** Where the pane is in the log, by bytes: from and to of what is visible; null when unknown. @returns {{from: number, to: number} | null} */
   extent() {
     if (this.feed.merged || !this.firstVisible || !this.lastVisible) return null;
-    const from = byteOf(this.firstVisible);
-    const to = byteOf(this.lastVisible);
+    const from = this.byteOf(this.firstVisible);
+    const to = this.byteOf(this.lastVisible);
     return from === null || to === null ? null : { from, to };
+  }
+
+  /** The byte place of a line, as well as its block tells; null when it does not. @param {Ref} ref */
+  byteOf(ref) {
+    const { block, i } = resolve(ref);
+    if (!block.held || block.at === null) return null;
+    if (!this.filtered) return block.at + (block.starts[i] ?? 0);
+    // Between the lines of a filter are others: the place is somewhere before the next block.
+    const { list } = this.feed.blocks;
+    const next = list.slice(list.indexOf(block) + 1).find((one) => one.at !== null);
+    const end = next?.at ?? this.map.scale?.bytes ?? block.at;
+    return block.at + ((end - block.at) * i) / block.count;
   }
 
   close() {
@@ -1192,12 +1218,6 @@ export class Pane {
     this.paper.close();
     this.el.remove();
   }
-}
-
-/** The byte place of a line, as well as its block tells. @param {Ref} ref */
-function byteOf(ref) {
-  const { block, i } = resolve(ref);
-  return block.at === null ? null : block.at + (block.starts[i] ?? 0);
 }
 
 /**

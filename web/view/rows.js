@@ -118,7 +118,7 @@ export class Rows {
     }
     this.rows = rows.reverse();
     // A spare row stays in the document, out of sight, as long as it may be wanted in a moment.
-    while (free.length > 12) free.pop()?.el.remove();
+    while (free.length > 2) free.pop()?.el.remove();
     for (const row of free) this.#hide(row);
     this.spare = free;
   }

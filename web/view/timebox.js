@@ -4,12 +4,13 @@
  * @typedef {{ms: number, echo: string} | {error: string}} Reading
  */
 
-import { attribute, h, say, show } from "./dom.js";
+import { attribute, h, say } from "./dom.js";
 import { icon } from "./icons.js";
 
 export class TimeBox {
   /**
-   * @param {{parse: (text: string) => Reading, go: (ms: number, echo: string) => void, close: () => void}} host
+   * @param {{parse: (text: string) => Reading, go: (ms: number, echo: string) => void, close: () => void,
+   *   mount: (bar: HTMLElement) => void}} host
    */
   constructor(host) {
     this.host = host;
@@ -19,23 +20,23 @@ export class TimeBox {
       onkeydown: (/** @type {KeyboardEvent} */ event) => this.#key(event),
     });
     this.echo = h("span", { class: "time-echo", role: "status" });
-    this.el = h("div", { class: "find-bar time-bar", hidden: true }, icon("clock"), h("div", { class: "find-box" }, this.field),
+    this.el = h("div", { class: "find-bar time-bar" }, icon("clock"), h("div", { class: "find-box" }, this.field),
       this.echo, h("button", { type: "button", class: "icon-button find-close", "aria-label": "Close go to time", title: "Close  Esc", onclick: host.close }, icon("close")));
   }
 
   get open() {
-    return !this.el.hidden;
+    return this.el.isConnected;
   }
 
   show() {
-    show(this.el, true);
+    if (!this.open) this.host.mount(this.el);
     this.field.focus();
     this.field.select();
     this.#typed();
   }
 
   hide() {
-    show(this.el, false);
+    this.el.remove();
   }
 
   /** What came of it. @param {string} text */
