@@ -141,11 +141,12 @@ class Catalog:
 
     def _gathered(self) -> None:
         self._gather = None
-        busy = any(w.events > FLOOD // 100 for w in self._watches.values() if w is not None)
-        self._gather_pause = min(GATHER_MAX, self._gather_pause * 2) if busy else GATHER
+        begun = self._loop.clock()
         self._rescan()
         for source in list(self._sources.values()):
             self._look(source)
+        # However many hints come, this takes a tenth of the time at most.
+        self._gather_pause = min(GATHER_MAX, max(GATHER, 9 * (self._loop.clock() - begun)))
 
     def _schedule_polls(self) -> None:
         files = self._limits.files

@@ -83,6 +83,7 @@ class Chain:
         self._seen: tuple[int, int, int, int] | None = None  # dev, ino, size, mtime at the name
         self._changed_at: dict[Segment, tuple[int, int, float]] = {}  # size, mtime ns, clock
         self._unlinked = False
+        self._refused = ((0, 0), 0)  # dev and ino of an unreadable file; its size at first
         self.shrunk = False  # smaller than it was, or begun anew: `overwritten` has to see to it
         self._looked_at = self._looked_before = clock()
         self._past: dict[tuple[int, int], Segment] = {}  # what was in the chain, latest last
@@ -180,12 +181,20 @@ class Chain:
         except FileNotFoundError:
             return self._no_file("missing", MISSING)
         except OSError as error:
+            if self._refused[0] != seen[:2]:  # there already, or has it just come?
+                self._refused = seen[:2], st.st_size if self.state == "unreadable" else 0
             return self._no_file("unreadable", error.strerror or str(error))
         self._adopt(segment)
         self._seen = (*segment.identity.key, segment.size, st.st_mtime_ns)
         self.state, self.reason = "live", ""
         self._follow_on(segment)
         return True
+
+    def first_start(self, segment: Segment) -> int:
+        """Where a file that has just appeared is read from: its beginning, or, if it was there all
+        the time but could not be read, what was written since. Raises OSError."""
+        key, size = self._refused
+        return self._line_end(segment, size) if size and key == segment.identity.key else 0
 
     def _same_file(self, newest: Segment) -> bool:
         """Equal device and inode mean the same file only while it is held open."""

@@ -150,8 +150,14 @@ class Part:
         self._segment = of if isinstance(of, Segment) else None
         self._sibling = of if isinstance(of, Sibling) else None
 
+    def lay(self) -> None:
+        """Tell the open file where it stands in the whole."""
+        if self._segment is not None:
+            self._segment.base = self.at - self.start
+
     @property
     def size(self) -> int:
+        """Bytes; of an archive that was never unpacked a guess."""
         return self.end - self.start
 
     @property
@@ -198,6 +204,7 @@ class Document:
         for part in self.parts:
             part.at = at
             at += part.size
+            part.lay()
         self.size = at
 
     def index(self, segment: Segment) -> int | None:
@@ -330,6 +337,19 @@ def learn_size(part: Part, archive: Archive) -> None:
     """An archive was unpacked to its end."""
     part.facts.size, part.facts.exact = archive.size, True
     part.end = archive.size
+
+
+@contextmanager
+def attached(source: Source) -> Iterator[None]:
+    """Keep the files of a source open, as a subscriber would."""
+
+    def ignore(_event: str) -> None: ...
+
+    source.attach(ignore)
+    try:
+        yield
+    finally:
+        source.detach(ignore)
 
 
 def document(source: Source, library: Library) -> Generator[Pause, None, Document]:

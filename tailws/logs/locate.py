@@ -162,13 +162,13 @@ def _born_since(chain: Chain, cursor: Cursor) -> Located:
     """The first file that was not there when the cursor was given out."""
     siblings = scan(chain.path, chain.folders)
     for index, sibling in enumerate(siblings):
-        if not sibling.packed and birth_ms(sibling.identity) > cursor.birth:
+        if not sibling.packed and sibling.identity.birth >= cursor.tail:
             segment = chain.open(sibling)
             if segment is not None:
                 chain.resume(segment, siblings[index + 1 :])
                 return Located(segment.place(0))
     newest = chain.segments[0]
-    return Located(newest.place(newest.start))
+    return Located(newest.place(max(newest.start, chain.first_start(newest))))
 
 
 def _proved(chain: Chain, segment: Segment, cursor: Cursor) -> Place | None:

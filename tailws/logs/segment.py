@@ -75,7 +75,7 @@ class Overwritten(Exception):
 class Place:
     """Between two lines of a segment. Places compare by segment and offset."""
 
-    __slots__ = ("_cursor", "anchor", "offset", "scanned", "segment", "text")
+    __slots__ = ("_cursor", "anchor", "line", "offset", "scanned", "segment", "text")
 
     def __init__(self, segment: Segment, offset: int, anchor: bytes) -> None:
         self.segment = segment
@@ -83,6 +83,7 @@ class Place:
         self.anchor = anchor  # the min(ANCHOR, offset) bytes before the offset
         self.scanned = offset  # up to here there is no line feed
         self.text = offset  # up to here there are only NUL bytes
+        self.line = 0 if offset else 1  # the number of the line behind it; 0: nobody has counted
         self._cursor: str | None = None
 
     def __eq__(self, other: object) -> bool:
@@ -125,7 +126,17 @@ class Block:
     it already; False when the read came to the end of what was written.
     """
 
-    __slots__ = ("body", "cut", "end", "frames", "more", "read_at", "start", "unfinished")
+    __slots__ = (
+        "_count",
+        "body",
+        "cut",
+        "end",
+        "frames",
+        "more",
+        "read_at",
+        "start",
+        "unfinished",
+    )
 
     def __init__(
         self,
@@ -143,10 +154,22 @@ class Block:
         self.more = True
         self.read_at = 0  # ms since the epoch, set by who reads for the live end
         self.frames: dict[object, bytes] = {}  # encoded once for each view
+        self._count = 0
+        if start.line:
+            end.line = start.line + self.count
 
     @property
     def count(self) -> int:
-        return self.body.count(b"\n") + 1
+        """Lines in it."""
+        if not self._count:
+            self._count = self.body.count(b"\n") + 1
+        return self._count
+
+    @property
+    def at(self) -> int | None:
+        """Where it stands in the whole log, in bytes; None: nobody has asked yet."""
+        base = self.start.segment.base
+        return base + self.start.offset if base is not None else None
 
     @property
     def is_plain(self) -> bool:
@@ -189,6 +212,7 @@ class Segment:
         "_cold",
         "_head_crc",
         "_nowait",
+        "base",
         "begun",
         "birth",
         "codec",
@@ -221,6 +245,7 @@ class Segment:
         self.size = 0  # the largest that was seen
         self.generation = 0  # how often the file was truncated before, while we looked
         self.begun = coarse_time()  # copies made before are of what it was before
+        self.base: int | None = None  # where its first byte stands in the whole log
         self.final: int | None = None  # where it ends, once nothing more can come
         self.link: Link | None = None  # what follows when it is final
         self.lost = False  # it has lost its name, or its bytes were cut away
@@ -304,7 +329,11 @@ class Segment:
 
     def read_head(self) -> bytes:
         """The first bytes as they are now; NULs behind them are not written yet. Raises OSError."""
-        return os.pread(self.reopen(), KEPT_HEAD, 0).rstrip(b"\0")
+        data = os.pread(self.reopen(), KEPT_HEAD, 0)
+        head = data.rstrip(b"\0")
+        if self.codec.for_file(head).wide:  # the last character may end with a NUL
+            head = data[: len(head) + len(head) % 2]
+        return head
 
     def head_crc(self, offset: int) -> int:
         """CRC-32 of the first min(HEAD, offset) bytes, as cursors carry it."""
@@ -419,7 +448,7 @@ class Segment:
                 if isinstance(more, Later):
                     return more
                 data = more
-        elif place.text != offset:  # what was a hole has been filled in from its front
+        elif data and place.text != offset:  # a hole has been filled in from its front
             place.text = place.scanned = offset
         end = self.codec.end_of_lines(data)
         if not end:
@@ -548,7 +577,7 @@ class Segment:
                 low = found
             else:
                 high = middle
-        return low
+        return low + low % len(self.codec.newline)  # a wide character may end with a NUL
 
     def _some_text(self, start: int, stop: int) -> int:
         """The place behind the last byte that is not NUL in the range, 0 when all are."""

@@ -143,13 +143,26 @@ def _look(path: str, match: re.Match[str]) -> Sibling | None:
 
 
 def _in_order(siblings: list[Sibling]) -> list[Sibling]:
-    """Oldest first: by number (app.log.2 before app.log.1), by date, else by last write."""
+    """Oldest first: by number (mostly app.log.2 before app.log.1), by date, else by last write."""
     marks = [sibling.mark for sibling in siblings]
     if all(mark.isdigit() and len(mark) <= 6 for mark in marks):
-        return sorted(siblings, key=lambda sibling: -int(sibling.mark))
+        by_number = sorted(siblings, key=lambda sibling: -int(sibling.mark))
+        return by_number[::-1] if by_number and _counts_up(by_number) else by_number
     if all(re.match(r"\d{8}|\d{4}[-_.]|\d{9,}", mark) for mark in marks):
         return sorted(siblings, key=lambda sibling: (_digits(sibling.mark), sibling.written))
     return sorted(siblings, key=lambda sibling: (sibling.written, sibling.path))
+
+
+def _counts_up(by_number: list[Sibling]) -> bool:
+    """Whether the rotation gave each file the next higher number, as some do (log4j's `max`): when
+    all times say so, of birth and of the last write. One alone may mislead: a copy is born late, a
+    forgetful writer writes late."""
+    births = [sibling.identity.birth for sibling in by_number]
+    writes = [sibling.written for sibling in by_number]
+    return all(
+        times == sorted(times, reverse=True) and times[0] > times[-1]
+        for times in (births, writes)
+    )
 
 
 def _digits(mark: str) -> tuple[int, ...]:

@@ -25,7 +25,7 @@ from datetime import UTC, tzinfo
 from typing import NamedTuple
 
 from tailws.logs.chain import Chain
-from tailws.logs.segment import COLD, END, OVER, Block, Later, Overwritten, Place, Segment
+from tailws.logs.segment import COLD, END, OVER, Block, Later, Link, Overwritten, Place, Segment
 from tailws.runtime.loop import Loop, Timer
 from tailws.runtime.watch import Watch, Watched
 
@@ -118,6 +118,7 @@ class Source:
         self._drain_timer: Timer | None = None
         self._trouble = ""
         self.on_trouble: Callable[[Source], None] | None = None
+        self.on_located: Callable[[Place], None] | None = None  # to number its line, if known
 
     # -- subscribers
 
@@ -176,7 +177,9 @@ class Source:
             try:
                 if self.from_start:
                     first.begun = first.identity.birth or first.begun
-                at = first.start if self.from_start else live_end(first)
+                at = first.start or self.chain.first_start(first)
+                if not self.from_start:
+                    at = live_end(first)
                 self.end = first.place(at)
             except OSError as error:
                 self._set_trouble(error)
@@ -353,7 +356,7 @@ class Source:
             self.bytes += step.place.offset - start.offset
             self.chain.grew(start.segment)
         self._keep(start, step)
-        if isinstance(item, Block) and not item.more:
+        if isinstance(item, Block) and not item.more and not start.segment.lost:
             self.dry = self.next_number
         return step
 
@@ -443,6 +446,7 @@ class Source:
             return END
         following = link.next
         gap = Gap(None, link.reason) if link.unsure else None
+        _lay_behind(place.segment, link)
         if place.offset < link.until:
             gap = Gap(link.until - place.offset, link.reason)
         try:
@@ -500,6 +504,13 @@ class Source:
             log.warning("%s: %s cannot be read: %s; tried again", self.name, self.path, trouble)
         if self.on_trouble is not None:
             self.on_trouble(self)
+
+
+def _lay_behind(segment: Segment, link: Link) -> None:
+    """The place of a file in the whole log follows from that of the file before it."""
+    following = link.next
+    if following.base is None and segment.base is not None and segment.final is not None:
+        following.base = segment.base + (0 if link.copy else segment.final - following.start)
 
 
 def _weight(step: Step) -> int:

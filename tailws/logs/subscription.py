@@ -73,6 +73,7 @@ class Subscription:
         begin: Begin,
         wake: Callable[[Subscription], None],
         lag_bytes: int = 0,
+        id_: Id | None = None,
     ) -> None:
         self.source = source
         self.view = view
@@ -82,7 +83,10 @@ class Subscription:
         self._tell = wake
         self._may_go_on = partial(wake, self)  # made once, not for each wait
         self.waiting = False
-        self._lag_bytes = lag_bytes
+        self._lag_bytes = lag_bytes  # farther behind it skips to the end; 0: never
+        self._id = id_  # of the command, for `subscribed`
+        self._told_behind = 0  # bytes, when it was told last
+        self._tell_behind_at = 0.0
         self._number = -1  # of the window's item that is next; -1: reads by itself
         self._frames: deque[bytes] = deque()  # what goes first: subscribed, gaps, events
         self._steps: Steps[Located] | None = None

@@ -20,6 +20,7 @@ def rig() -> Iterator[Rig]:
 def meanwhile(rig: Rig, request: pytest.FixtureRequest) -> Meanwhile:
     """`with meanwhile():` what happens inside meets a daemon that looks on, one that sees only
     the outcome, one without clients, or none at all until it is started again."""
+    rig.looked_on = request.param in {"awake", "frozen"}
     return {
         "awake": nullcontext,
         "frozen": rig.frozen,

@@ -94,6 +94,7 @@ class Rig:
         self.prelude = ""  # Python that runs in the daemon's process before it starts
         self.process: subprocess.Popen[bytes] | None = None
         self.port = 0
+        self.looked_on = True  # somebody was subscribed while it happened
         self.stack = ExitStack()
 
     # Setting up ----------------------------------------------------------------------------------
@@ -238,13 +239,17 @@ class Rig:
         """A client of all sources: of each new line, unless told otherwise."""
         how = how or {"lines": 0}
         names = [
-            f"{source['name']}/**" if set(source["path"]) & set("*?[") else source["name"]
+            f"{source['name']}/**" if self._is_pattern(source["path"]) else source["name"]
             for source in self.sources
         ]
         client = Client(self.url, subscriptions=[{"source": name, **how} for name in names])
         client.connect()
         self.clients.append(client)
         return client
+
+    @staticmethod
+    def _is_pattern(path: str) -> bool:
+        return bool(set(path) & set("*?[")) and not os.path.exists(path)
 
     @contextmanager
     def away(self) -> Iterator[None]:

@@ -120,6 +120,8 @@ def test_directory_removed_and_made_again(rig: Rig) -> None:
 def _as_plain_user(rig: Rig) -> None:
     if os.geteuid() == 0:
         rig.prefix = [*rig.prefix, *AS_NOBODY]
+    # Only the owner of a file may ask whether it is open for writing: others wait.
+    rig.limits = {"files": {"retire_quiet": 1}}
 
 
 def test_unreadable_at_start(rig: Rig) -> None:
@@ -284,6 +286,7 @@ def test_attributes_change_between_lines(rig: Rig) -> None:
 @needs_root
 def test_mount_over_the_directory(rig: Rig) -> None:
     """What the name shows is followed, under a mount and again after it."""
+    rig.limits = {"files": {"retire_quiet": 1}}
     log = rig.live("dir/app.log").lines(2)
     rig.expect(log)
     directory = str(log.path.parent)
