@@ -18,7 +18,7 @@ import time
 from typing import Any
 
 import report
-from contenders import CONTENDERS
+from contenders import CONTENDERS, warm_up
 from growth import GROWTH
 from machine import CACHE, HERE, PEERS, BenchError, build, describe
 from workloads import WORKLOADS, Figures, Variant, Workload
@@ -103,6 +103,7 @@ def main() -> int:
 
     try:
         build()
+        warm_up()
     except (BenchError, subprocess.CalledProcessError) as error:
         say(f"cannot build: {error}")
         return 1
@@ -141,7 +142,8 @@ def main() -> int:
     if "growth" in args.workloads or (args.full and not args.workloads):
         for growth in GROWTH:
             say(f"growth: {growth.title}")
-            curves[growth.key] = growth.measure(
+            chosen = growth if not args.only else growth.only(args.only.split(","))
+            curves[growth.key] = chosen.measure(
                 args.rounds or 2, args.scale or (1 if args.full else 0.4), say
             )
 

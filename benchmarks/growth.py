@@ -4,6 +4,7 @@ The number of lines delivered in a second stays the same along a curve, so that 
 only among how many it is shared out.
 """
 
+import dataclasses
 import statistics
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,6 +24,11 @@ class Growth:
     contenders: tuple[str, ...]
     at: Callable[[int], Callable[[Variant, float], Figures]]
     metric: str = "cpu_us_per_line"
+
+    def only(self, names: list[str]) -> "Growth":
+        """The same for some of the contenders."""
+        chosen = tuple(name for name in self.contenders if name in names)
+        return dataclasses.replace(self, contenders=chosen)
 
     def measure(
         self, rounds: int, scale: float, say: Callable[[str], None]
