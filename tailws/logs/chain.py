@@ -28,7 +28,7 @@ from weakref import WeakValueDictionary
 
 from tailws.logs.archive import Archive
 from tailws.logs.identity import Cursor, Identity, identify_path
-from tailws.logs.segment import Block, FilePool, Link, Overwritten, Place, Segment
+from tailws.logs.segment import KEPT_HEAD, Block, FilePool, Link, Overwritten, Place, Segment
 from tailws.logs.siblings import Sibling, scan
 from tailws.text.lines import Codec
 
@@ -360,6 +360,11 @@ class Chain:
         """Whether `segment` begins with the same bytes as `of`, more of them than a banner."""
         if segment.size > of.size and not isinstance(segment, Archive):
             return False  # a copy is never longer than what it was made of
+        try:
+            of.remember_head()
+        except OSError:
+            if len(of.head) < min(KEPT_HEAD, of.size):
+                return False  # too little is known of it
         length = min(len(segment.head), len(of.head))
         return (
             length > 0
