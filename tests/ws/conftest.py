@@ -70,7 +70,8 @@ def daemon_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         assert daemon.stdout is not None
         try:
             said = (re.search(r"http(://\S+/)", line) for line in daemon.stdout)
-            address = next(match for match in said if match)
+            address = next(filter(None, said), None)
+            assert address, log.read_text()
             yield f"ws{address[1]}ws"
             status = daemon.poll()
         finally:
