@@ -13,7 +13,6 @@ block is encoded once for all who share it.
 from __future__ import annotations
 
 import logging
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -66,6 +65,25 @@ class Begin:
 class Subscription:
     """Owns its place, which holds the segment open that it stands in."""
 
+    __slots__ = (
+        "_begin",
+        "_frames",
+        "_id",
+        "_lag_bytes",
+        "_located",
+        "_may_go_on",
+        "_number",
+        "_steps",
+        "_tell",
+        "_tell_behind_at",
+        "_told_behind",
+        "closed",
+        "place",
+        "source",
+        "view",
+        "waiting",
+    )
+
     def __init__(
         self,
         source: Source,
@@ -88,7 +106,7 @@ class Subscription:
         self._told_behind = 0  # bytes, when it was told last
         self._tell_behind_at = 0.0
         self._number = -1  # of the window's item that is next; -1: reads by itself
-        self._frames: deque[bytes] = deque()  # what goes first: subscribed, gaps, events
+        self._frames: list[bytes] = []  # what goes first: subscribed, gaps, events
         self._steps: Steps[Located] | None = None
         self._located = False
         source.attach(self._event)
@@ -197,7 +215,7 @@ class Subscription:
         self.waiting = False
         while True:
             if self._frames:
-                return self._frames.popleft()
+                return self._frames.pop(0)
             here = self.place
             if here is None:
                 self.waiting = True
