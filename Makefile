@@ -7,7 +7,7 @@ BIN     = $(VENV)/bin
 # Debian packages that the whole test suite needs; installed only by root.
 PACKAGES = chromium fonts-dejavu-core libsystemd-dev pkg-config gcc logrotate nginx-light caddy haproxy python3-systemd
 
-.PHONY: help run test check unit page packages autobahn fuzz soak bench bench-full screenshots wheel deb clean
+.PHONY: help run test check unit page packages autobahn fuzz soak bench bench-full screenshots matrix wheel deb clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 20
@@ -28,7 +28,7 @@ check: $(VENV)/dev ## the fast gates: style and types
 
 unit: $(VENV)/dev
 	node --test tests/web/model/*.test.js
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 packages:
 	@.ci/packages $(PACKAGES)
@@ -45,6 +45,21 @@ $(VENV)/dev: pyproject.toml
 	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev]'
 	@! pkg-config --exists libsystemd || $(BIN)/pip install --quiet --disable-pip-version-check systemd-python
 	@touch $@ $(VENV)/run
+
+autobahn: $(VENV)/dev ## the whole Autobahn testsuite against the codec (about 15 minutes)
+	PYTHON=$(BIN)/python tests/autobahn/run.sh all
+
+fuzz: $(VENV)/dev ## random and mutated input for FUZZ seconds (60)
+	$(BIN)/python -m tests.fuzz.fuzz $(or $(FUZZ),60)
+
+soak: $(VENV)/dev ## random programs against the model: PROGRAMS of them (5000)
+	TAILWS_PROGRAMS=$(or $(PROGRAMS),5000) $(BIN)/python -m pytest -q --timeout 36000 tests/logs/test_model.py
+
+matrix: ## the tests that need no browser and no root under every Python that is there
+	@.ci/matrix
+
+screenshots: packages $(VENV)/dev ## pictures of every state of the page, into docs/img
+	$(BIN)/python -m tests.web.screenshots docs/img
 
 wheel: $(VENV)/dev ## build a wheel into dist/
 	$(BIN)/python -m hatchling build -t wheel
