@@ -25,6 +25,7 @@ from tailws.log import report_dropped, set_level
 from tailws.logs.activity import Meter
 from tailws.logs.catalog import Catalog
 from tailws.logs.document import Library
+from tailws.logs.numbers import Numbering
 from tailws.logs.source import Source
 from tailws.messages import HelloHead, Opening, from_query
 from tailws.reload import answer
@@ -102,6 +103,7 @@ class Daemon:
         self.catalog.on_gone = self._vanished
         self._library = Library(limits.files.archive_memory)
         self._meter = Meter(self.loop, self.catalog)
+        self._numbering = Numbering(self._library)
         self._random_token = random_token()
         self._access = self._make_access(cfg)
         self._access_log = self._make_access_log(cfg)
@@ -111,6 +113,7 @@ class Daemon:
             self.catalog,
             self._library,
             self._meter,
+            self._numbering,
             limits.clients,
             limits.lines,
             limits.search,
@@ -124,6 +127,7 @@ class Daemon:
                 views=_views(cfg),
             ),
             time.time,
+            limits.files.lag_bytes,
         )
         self._text = TextRoutes(
             self.loop,
@@ -277,6 +281,7 @@ class Daemon:
     def _vanished(self, source: Source) -> None:
         self.metrics.forget(source)
         self._text.vanished(source)
+        self._numbering.forget(source)
         for client in list(self.clients):
             client.vanished(source.name)
 
@@ -357,6 +362,7 @@ class Daemon:
         shared.clients = cfg.limits.clients
         shared.lines = cfg.limits.lines
         shared.search = cfg.limits.search
+        shared.lag_bytes = cfg.limits.files.lag_bytes
         shared.hello.title = cfg.page.title
         shared.hello.views = _views(cfg)
         if cfg.access != before.access:
@@ -441,6 +447,7 @@ class Daemon:
         self._stop_listening()
         self.loop.turn(0)  # on_close of what was just closed
         self._meter.close()
+        self._numbering.close()
         self._library.close()
         self.catalog.close()
         self._watch.close()

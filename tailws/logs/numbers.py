@@ -23,8 +23,6 @@ log = logging.getLogger(__name__)
 STEP = 256 * 1024
 #: Seconds that may be spent at once, so that a small log is numbered from its first message on.
 AT_ONCE = 0.003
-#: Seconds between two steps of counting on: it is not urgent.
-PAUSE = 0.002
 
 
 def count_on(segment: Segment, facts: Facts, offset: int) -> Generator[Pause, None, bool]:
@@ -160,8 +158,7 @@ class Numbering:
                 if end is None or isinstance(end.segment, Archive):
                     return
                 facts = self._library.facts_of(end.segment)
-                for pause in count_on(end.segment, facts, end.offset):
-                    yield pause
+                yield from count_on(end.segment, facts, end.offset)
                 now = source.end
                 if now is None or now.segment is not end.segment:
                     continue
@@ -171,7 +168,7 @@ class Numbering:
                     return
                 if facts.counted < end.offset:
                     return  # it was truncated
-                yield PAUSE
+                yield None
 
     def _located(self, place: Place) -> None:
         """Number a place where somebody begins to read, if that is known."""

@@ -100,6 +100,12 @@ class Place:
         return f"Place({self.segment.path}, {self.offset})"
 
     @property
+    def at(self) -> int | None:
+        """Where it is in the whole log, in bytes; None: nobody has asked yet."""
+        base = self.segment.base
+        return base + self.offset if base is not None else None
+
+    @property
     def cursor(self) -> str:
         """What a client keeps of this place."""
         if self._cursor is None:
@@ -164,12 +170,6 @@ class Block:
         if not self._count:
             self._count = self.body.count(b"\n") + 1
         return self._count
-
-    @property
-    def at(self) -> int | None:
-        """Where it stands in the whole log, in bytes; None: nobody has asked yet."""
-        base = self.start.segment.base
-        return base + self.start.offset if base is not None else None
 
     @property
     def is_plain(self) -> bool:

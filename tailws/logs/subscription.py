@@ -23,14 +23,27 @@ from tailws.logs.identity import before_birth
 from tailws.logs.locate import BadCursor, Located, at_cursor, from_start, last_lines
 from tailws.logs.seek import last_shown
 from tailws.logs.segment import Block, Later, Place, Segment
-from tailws.logs.source import Gap, Item, Source, Step
-from tailws.messages import EventHead, GapHead, Head, LinesHead, Subscribe, SubscribedHead, encode
+from tailws.logs.source import Gap, Item, Source, Step, live_end
+from tailws.messages import (
+    BehindHead,
+    EventHead,
+    GapHead,
+    Head,
+    Id,
+    LinesHead,
+    Subscribe,
+    SubscribedHead,
+    encode,
+)
 from tailws.runtime.steps import Steps
 from tailws.text.match import Filter
 from tailws.ws import Opcode, compress, frame_header
 
 log = logging.getLogger(__name__)
 
+#: Seconds between two words about how far behind a client is, and the bytes that are worth one.
+BEHIND_EVERY = 0.5
+BEHIND_MIN = 256 << 10
 #: Smaller payloads are sent as they are: deflate would save less than a network packet's header.
 DEFLATE_MIN = 256
 
@@ -156,7 +169,7 @@ class Subscription:
         if self._begin.cursor is None:
             cursor = str(before_birth())
             self._begin = Begin(cursor=cursor)
-            self._push(SubscribedHead(source=self.name, cursor=cursor))
+            self._push(self._subscribed(cursor))
             self._tell(self)
         self.source.wait(self._wake)
 
@@ -170,10 +183,20 @@ class Subscription:
         self._stand(located.place)
         self._located = True
         self.source.resumes += self._begin.cursor is not None
-        self._push(SubscribedHead(source=self.name, cursor=located.place.cursor))
+        if self.source.on_located is not None:
+            self.source.on_located(located.place)
+        self._push(self._subscribed(located.place.cursor, located.place.at))
         if located.gap is not None:
             self._push_gap(located.gap)
         self._tell(self)
+
+    def _subscribed(self, cursor: str, at: int | None = None) -> SubscribedHead:
+        head = SubscribedHead(source=self.name, cursor=cursor)
+        if self._id is not None:
+            head.id = self._id
+        if at is not None:
+            head.at = at
+        return head
 
     def _cannot_begin(self, error: Exception) -> None:
         self._steps = None
@@ -221,6 +244,9 @@ class Subscription:
                 self.waiting = True
                 return None
             live = self._number >= 0
+            if not live and source.loop.clock() >= self._tell_behind_at:
+                self._fall_behind()
+                continue
             step = source.item(self._number) if live else self._read(here)
             if step is None:  # too slow for the window, or in it again
                 if live:
@@ -250,6 +276,30 @@ class Subscription:
         if not self.closed:
             self._tell(self)
 
+    def _fall_behind(self) -> None:
+        """Now and then while it catches up: say how much is left, or skip it if it is too much."""
+        self._tell_behind_at = self.source.loop.clock() + BEHIND_EVERY
+        behind = self.behind
+        if 0 < self._lag_bytes < behind:
+            self._skip(behind)
+            behind = 0
+        if behind >= BEHIND_MIN or self._told_behind:
+            self._told_behind = behind if behind >= BEHIND_MIN else 0
+            self._push(BehindHead(source=self.name, bytes=self._told_behind))
+
+    def _skip(self, behind: int) -> None:
+        """Go on at the end: `history` still has what is left out."""
+        newest, here = self.source.chain.newest, self.place
+        if newest is None or here is None:
+            return
+        try:
+            end = newest.place(live_end(newest))
+        except OSError:
+            return  # it says so when it is read
+        self.source.overtake(end)
+        self._push_gap(Gap(behind, "lagging"), here, end)
+        self._stand(end)
+
     def _wait(self) -> None:
         self.waiting = True
         self.source.wait(self._may_go_on)
@@ -260,6 +310,8 @@ class Subscription:
         meeting = source.meeting
         if meeting is not None and place == meeting:
             self._number = source.meeting_number
+            if self._told_behind:
+                self._fall_behind()
             return None
         stop = None
         if (
@@ -297,9 +349,12 @@ class Subscription:
         self._push(EventHead(source=self.name, event=event))
         self._tell(self)
 
-    def _push_gap(self, gap: Gap) -> None:
+    def _push_gap(self, gap: Gap, start: Place | None = None, end: Place | None = None) -> None:
         self.source.gaps[gap.reason] += 1
-        self._push(GapHead(source=self.name, bytes=gap.bytes, reason=gap.reason))
+        head = GapHead(source=self.name, bytes=gap.bytes, reason=gap.reason)
+        if start is not None and end is not None:
+            head.start, head.end = start.cursor, end.cursor
+        self._push(head)
 
     def _push(self, head: Head) -> None:
         if not self.view.text:
@@ -332,6 +387,10 @@ def block_frame(name: str, block: Block, view: View) -> bytes:
         )
         if block.read_at:
             head.t = block.read_at
+        if block.start.at is not None:
+            head.at = block.start.at
+        if block.start.line and view.filter is None:
+            head.number = block.start.line
         payload = encode(head, body)
     if view.deflate and len(payload) >= DEFLATE_MIN:
         packed = compress(payload)

@@ -18,7 +18,8 @@ from tailws import messages
 from tailws.config import Clients, Lines, Search
 from tailws.logs.activity import Meter
 from tailws.logs.catalog import Catalog
-from tailws.logs.document import Library
+from tailws.logs.document import Library, attached
+from tailws.logs.numbers import Numbering
 from tailws.logs.source import Source
 from tailws.logs.subscription import Begin, Subscription, View
 from tailws.messages import (
@@ -74,11 +75,13 @@ class Shared:
     catalog: Catalog
     library: Library
     meter: Meter
+    numbering: Numbering
     clients: Clients
     lines: Lines
     search: Search
     hello: HelloHead
     wall: Callable[[], float]
+    lag_bytes: int = 0  # of limits.files
 
 
 class Glob:
@@ -408,11 +411,14 @@ class Client:
                         begin = Begin(cursor=cursors[source.name])
                     else:
                         begin = Begin(start=True)
-                    self._add(source, begin, filter_)
+                    self._add(source, begin, filter_, command.id)
             return
-        self._add(self.source(command.source), Begin.of(command, self.shared.lines), filter_)
+        begin = Begin.of(command, self.shared.lines)
+        self._add(self.source(command.source), begin, filter_, command.id)
 
-    def _add(self, source: Source, begin: Begin, filter_: Filter | None) -> None:
+    def _add(
+        self, source: Source, begin: Begin, filter_: Filter | None, id_: messages.Id | None = None
+    ) -> None:
         self._drop(source.name)
         if len(self.subscriptions) >= self.shared.clients.subscriptions:
             raise BadCommand(
@@ -420,8 +426,13 @@ class Client:
                 f"One client may subscribe to {self.shared.clients.subscriptions} sources.",
             )
         view = View(self._ws.deflate is not None, self._text, filter=filter_)
-        subscription = Subscription(source, view, begin, self._is_ready)
-        self.subscriptions[source.name] = subscription
+        shared = self.shared
+        with attached(source):
+            if not self._text:
+                shared.numbering.want(source)
+            self.subscriptions[source.name] = Subscription(
+                source, view, begin, self._is_ready, shared.lag_bytes, id_
+            )
 
     def appeared(self, source: Source) -> None:
         """A new source: whoever subscribed to a glob that matches gets it from its beginning."""

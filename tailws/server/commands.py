@@ -8,11 +8,11 @@ an answer. What goes wrong becomes an `error` in one place, `_answer`. Following
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tailws.logs.activity import Counts
+from tailws.logs.document import attached
 from tailws.logs.history import Page, page
 from tailws.logs.locate import BadCursor
 from tailws.logs.outline import File, extent, outline
@@ -52,7 +52,17 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 #: What this daemon offers beyond the base protocol.
-FEATURES = ["history.after", "locate", "find", "activity", "extent", "outline", "download"]
+FEATURES = [
+    "history.after",
+    "numbers",
+    "locate",
+    "find",
+    "activity",
+    "extent",
+    "outline",
+    "behind",
+    "download",
+]
 
 Result = TypeVar("Result")
 Work = Generator[float | None, None, Result]
@@ -72,8 +82,8 @@ def _run(
     `gone` is for who has a better answer to a place that is not kept any more than an error.
     """
 
-    def attached() -> Work[Result]:
-        with _attached(source):
+    def held() -> Work[Result]:
+        with attached(source):
             return (yield from work)
 
     def failed(error: Exception) -> None:
@@ -83,18 +93,7 @@ def _run(
         code, text = _told(error, source)
         client.error(code, text, id_, source.name)
 
-    lane.start(Job(id_, attached(), done, failed))
-
-
-@contextmanager
-def _attached(source: Source) -> Iterator[None]:
-    def ignore(_event: str) -> None: ...
-
-    source.attach(ignore)
-    try:
-        yield
-    finally:
-        source.detach(ignore)
+    lane.start(Job(id_, held(), done, failed))
 
 
 def _told(error: Exception, source: Source) -> tuple[ErrorCode, str]:
