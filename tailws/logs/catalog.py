@@ -425,4 +425,4 @@ def _reading(limits: config.Limits) -> Reading:
 
 
 def _retirement(limits: config.Limits) -> Retirement:
-    return Retirement(limits.files.retire_quiet)
+    return Retirement(limits.files.retire_quiet, limits.files.retire_max)

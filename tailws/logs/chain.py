@@ -56,6 +56,7 @@ class Retirement:
     """When a segment that has lost its name is final."""
 
     quiet: float = 10.0  # seconds without growth, where the kernel does not say that none writes
+    longest: float = 3600.0  # seconds that its successor waits for a writer that never stops
 
 
 class Chain:
@@ -82,6 +83,7 @@ class Chain:
         self.retirement = retirement or Retirement()
         self._seen: tuple[int, int, int, int] | None = None  # dev, ino, size, mtime at the name
         self._changed_at: dict[Segment, tuple[int, int, float]] = {}  # size, mtime ns, clock
+        self._waits: dict[Segment, float] = {}  # since when it was first read to its end
         self._unlinked = False
         self._refused = ((0, 0), 0)  # dev and ino of an unreadable file; its size at first
         self.shrunk = False  # smaller than it was, or begun anew: `overwritten` has to see to it
@@ -99,6 +101,7 @@ class Chain:
         for segment in segments:
             self.release(segment)
         self._changed_at.clear()
+        self._waits.clear()
         self._seen = None
 
     # -- who holds what
@@ -112,6 +115,7 @@ class Chain:
         segment.users -= 1
         if segment.users <= 0:
             self._changed_at.pop(segment, None)
+            self._waits.pop(segment, None)
             segment.close()
 
     def drop_first(self) -> None:
@@ -564,7 +568,8 @@ class Chain:
         if (size, mtime) != (st.st_size, st.st_mtime_ns):
             since = now if size >= 0 else now - _age(st)
             self._changed_at[segment] = (st.st_size, st.st_mtime_ns, since)
-        if idle or now - since >= self.retirement.quiet:
+        waited = now - self._waits.setdefault(segment, now)
+        if idle or now - since >= self.retirement.quiet or waited >= self.retirement.longest:
             segment.final = st.st_size
             return True
         return False

@@ -53,6 +53,22 @@ def test_old_writer_writes_on_for_a_while(rig: Rig) -> None:
     rig.expect(log, new)
 
 
+def test_old_writer_never_stops(rig: Rig) -> None:
+    """The new file's lines wait for the old writer no longer than `retire_max`."""
+    rig.limits = {"files": {"retire_max": 1}}
+    log = rig.live().lines(2)
+    new = log.rotate(stays=True).lines(2)
+    client = rig.client
+    end = time.monotonic() + 15
+    while new.owed[-1] not in client.items["app"] and time.monotonic() < end:
+        log.lines(1)
+        client.quiet(0.05)
+    got = client.lines("app")
+    old = [line for line in log if line in set(got)]
+    assert got == [*old, *new]
+    assert old == log.owed[: len(old)]
+
+
 def test_no_file_for_a_while(rig: Rig, meanwhile: Meanwhile) -> None:
     """Renamed, a second without a file at the name, the writer writes on; then a new file."""
     log = rig.live().lines(2)
