@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -9,9 +10,13 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import ClientConnection, connect
 
 from tailws import reload
 
@@ -29,18 +34,24 @@ def runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+#: The address that the daemon has printed, by its config.
+ADDRESS: dict[Path, str] = {}
+
+
 @pytest.fixture
 def daemon(runtime: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A daemon that has started; its config."""
     config = runtime / "tailws.yaml"
     config.write_text(CONFIG)
+    config.chmod(0o600)
     with subprocess.Popen(
         [sys.executable, "-m", "tailws", "--config", config],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
     ) as process:
         assert process.stdout is not None
-        assert process.stdout.readline()
+        ADDRESS[config] = process.stdout.readline().decode().strip()
+        assert ADDRESS[config]
         monkeypatch.setenv("MAINPID", str(process.pid))
         yield config
         process.terminate()
@@ -96,6 +107,96 @@ def test_what_is_suspicious_is_told(daemon: Path) -> None:
     code, said = command()
     assert code == 0
     assert "there are no sources" in said
+
+
+TOKENS = """\
+listen: 127.0.0.1:0
+access:
+  tokens:
+    - {name: one, token: aaaaaaaaaaaaaaaaaaaaaaaa}
+    - {name: two, token: bbbbbbbbbbbbbbbbbbbbbbbb, sources: [app]}
+sources: [{name: app, path: app.log}, {name: web, path: web.log}]
+"""
+
+
+@contextmanager
+def open_socket(daemon: Path, token: str, query: str = "") -> Iterator[ClientConnection]:
+    """A client that has been greeted."""
+    address = ADDRESS[daemon].replace("http:", "ws:")
+    headers = {"Authorization": f"Bearer {token}"}
+    with connect(f"{address}ws{query}", additional_headers=headers, compression=None) as socket:
+        head(socket, "hello")
+        yield socket
+
+
+def head(socket: ClientConnection, kind: str) -> dict[str, Any]:
+    """The next message of a kind; its body is under the key `lines`."""
+    while True:
+        message = socket.recv(timeout=30)
+        assert isinstance(message, str)
+        first, *lines = message.split("\n")
+        said: dict[str, Any] = json.loads(first)
+        if said["type"] == kind:
+            return said | {"lines": lines}
+
+
+def test_only_what_is_different_changes(daemon: Path) -> None:
+    """A source is added, one removed, one changed: each client hears of its own, and who reads
+    something else reads on."""
+    log = daemon.parent / "app.log"
+    log.write_text("line 1\n")
+    (daemon.parent / "web.log").write_text("web 1\n")
+    more = CONFIG.replace("path: app.log}", "path: app.log}, {name: web, path: web.log}")
+    daemon.write_text(more)
+    assert command() == (0, "")
+    with (
+        open_socket(daemon, "", "?source=app&lines=1") as app,
+        open_socket(daemon, "", "?source=web&lines=1") as web,
+    ):
+        end = head(app, "lines")["end"]
+        assert head(web, "lines")["lines"] == ["web 1"]
+        daemon.write_text(CONFIG)
+        assert command() == (0, "")
+        assert head(web, "unsubscribed")["source"] == "web"
+        assert [source["name"] for source in head(web, "sources")["sources"]] == ["app"]
+        with log.open("a") as file:
+            file.write("line 2\n")
+        lines = head(app, "lines")
+        assert (lines["start"], lines["lines"]) == (end, ["line 2"])
+
+
+def test_access_of_those_who_are_there(daemon: Path) -> None:
+    """`access: none` ends: nobody is in any more without a token. A token that is gone closes with
+    1008; one that shows less takes away sources; one that shows more gives them."""
+    (daemon.parent / "app.log").write_text("line 1\n")
+    with open_socket(daemon, "") as anyone:
+        daemon.write_text(TOKENS)
+        assert command() == (0, "")
+        closed_with_policy_violation(anyone)
+    one, two = "a" * 24, "b" * 24
+    with open_socket(daemon, one, "?source=app&lines=1") as first:
+        with open_socket(daemon, two, "?source=*&lines=1") as second:
+            assert head(second, "lines")["source"] == "app"
+            daemon.write_text(TOKENS.replace("sources: [app]", "sources: [web]"))
+            assert command() == (0, "")
+            assert head(second, "unsubscribed")["source"] == "app"
+            assert [source["name"] for source in head(second, "sources")["sources"]] == ["web"]
+            (daemon.parent / "web.log").write_text("web 1\n")
+            assert head(second, "lines")["lines"] == ["web 1"]
+            daemon.write_text(TOKENS.replace(two, "c" * 24))
+            assert command() == (0, "")
+            closed_with_policy_violation(second)
+        assert head(first, "lines")["lines"] == ["line 1"]
+        with (daemon.parent / "app.log").open("a") as file:
+            file.write("line 2\n")
+        assert head(first, "lines")["lines"] == ["line 2"]
+
+
+def closed_with_policy_violation(socket: ClientConnection) -> None:
+    with pytest.raises(ConnectionClosed) as closed:
+        head(socket, "nothing else")
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 1008
 
 
 def test_outside_a_service_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -124,7 +124,7 @@ def test_the_token_is_a_credential(service: Machine) -> None:
 
 
 def test_the_journal_has_priorities(service: Machine) -> None:
-    """Each line has its own priority, and is found by unit."""
+    """Each entry has its own priority and fields, and is found by unit."""
     service.append(CONFIG, "wrong: 1\n")
     service.attempt("systemctl", "reload", "tailws")
     invocation = service.show("tailws", "InvocationID")
@@ -135,6 +135,9 @@ def test_the_journal_has_priorities(service: Machine) -> None:
     assert len(started) == 1
     assert found[started[0]] == "6"
     assert {entry["SYSLOG_IDENTIFIER"] for entry in entries} == {"tailws"}
+    logged = [entry for entry in entries if entry["MESSAGE"] == started[0]]
+    assert logged[0]["LOGGER"] == "tailws.daemon"
+    assert logged[0]["CODE_FILE"].endswith("/tailws/daemon.py")
     assert {entry["_SYSTEMD_UNIT"] for entry in entries} == {"tailws.service"}
 
 
@@ -249,14 +252,13 @@ def test_a_journal_that_stands_still_holds_up_nobody(service: Machine, websocket
     """With journald stopped, more is logged than its socket holds: lines go on to clients, and what
     was lost is counted when it runs again."""
     socket = websocket("app")
-    # systemd gives the socket 8 MiB. Each refusal names all of these keys, twice.
-    service.write(CONFIG, BASE + "".join(f"{i:01000}: 1\n" for i in range(40)))
+    # systemd gives standard error 8 MiB. Each refusal names all of these keys.
+    service.write(CONFIG, BASE + "".join(f"? {i:010000}\n: 1\n" for i in range(40)))
     pid = service.show("tailws", "MainPID")
     service.kill("systemd-journald", signal.SIGSTOP)
     try:
-        for i in range(5):
-            hups = f"for i in $(seq 60); do kill -HUP {pid}; sleep 0.02; done"
-            service.run("sh", "-c", hups)
+        for i in range(40):
+            service.run("kill", "-HUP", pid)
             service.append("/var/log/app.log", f"line {i}\n")
             while f"line {i}" not in heads(socket, "lines"):
                 pass
@@ -276,7 +278,8 @@ def test_a_journal_that_stands_still_holds_up_nobody(service: Machine, websocket
 
 
 def test_logs_of_root_by_a_drop_in(service: Machine, websocket: Open) -> None:
-    """Without the drop-in a log of mode 0600 is unreadable; with it, it is followed."""
+    """Without the drop-in a log of mode 0600 is unreadable. With it, it is followed, and a rotated
+    file counts as complete as soon as nobody has it open for writing, however quiet it is."""
     service.write("/var/log/app.log", "secret 1\n", 0o600)
     states = eventually(
         "it is unreadable",
@@ -289,7 +292,13 @@ def test_logs_of_root_by_a_drop_in(service: Machine, websocket: Open) -> None:
     )
     service.systemctl("daemon-reload")
     service.systemctl("restart", "tailws")
-    assert heads(websocket("app"), "lines")[1:] == ["secret 1"]
+    service.append(CONFIG, "limits: {files: {retire_quiet: 1 h}}\n")
+    service.systemctl("reload", "tailws")
+    socket = websocket("app")
+    assert heads(socket, "lines")[1:] == ["secret 1"]
+    service.path("/var/log/app.log").rename(service.path("/var/log/app.log.1"))
+    service.write("/var/log/app.log", "secret 2\n", 0o600)
+    assert heads(socket, "lines")[1:] == ["secret 2"]
 
 
 def test_socket_activation(service: Machine, websocket: Open) -> None:
