@@ -12,6 +12,7 @@ import { TIME_DISPLAYS } from "./model/times.js";
 import { bytes, clock, plural, rate } from "./model/words.js";
 import { Announcer } from "./view/announce.js";
 import { Connection } from "./view/connection.js";
+import { downloadDialog } from "./view/download.js";
 import { help, menu, question, settingsDialog, toast } from "./view/dialogs.js";
 import { attribute, fill, h, one, say, show } from "./view/dom.js";
 import { ask } from "./view/frame.js";
@@ -51,6 +52,8 @@ let known = new Map();
 /** @type {{name: string, address: string}[]} */
 let givenViews = [];
 let ids = 1_000_000_000;
+/** What must be added to this clock to have the daemon's, ms; null until it is known. @type {number | null} */
+let clockOffset = null;
 
 /**
  * A connection with what waits for answers on it. The first one also tells of all sources; a second
@@ -162,6 +165,7 @@ const tabs = h("div", { class: "tabs", role: "toolbar", "aria-label": "Actions" 
   tab("clock", "Time", () => act("time")), tab("up", "Prev error", () => act("errorPrevious")),
   tab("down", "Next error", () => act("errorNext")));
 one("#foot").append(tabs);
+one("#side").append(sideHandle());
 const drawerShade = h("div", { class: "shade", onclick: () => sidebar(false) });
 document.body.append(drawerShade);
 one("#skip").addEventListener("click", (event) => {
@@ -180,6 +184,31 @@ function button(name, label, act, key = "", cls = "") {
 /** @param {import("./view/icons.js").IconName} name @param {string} label @param {() => void} act */
 function tab(name, label, act) {
   return h("button", { type: "button", class: "tab", onclick: act }, icon(name), h("span", null, label));
+}
+
+/** The edge of the sources: drag it, or use the arrows. */
+function sideHandle() {
+  const width = () => settings.get("sidebar");
+  const set = (/** @type {number} */ px) => {
+    settings.set("sidebar", Math.round(Math.max(180, Math.min(480, px))));
+    root.style.setProperty("--side", `${width()}px`);
+    attribute(handle, "aria-valuenow", width());
+  };
+  const handle = h("div", {
+    class: "side-handle", role: "separator", tabindex: "0", "aria-orientation": "vertical", "aria-label": "Width of the sources",
+    "aria-valuemin": "180", "aria-valuemax": "480", "aria-valuenow": String(width()),
+    onpointerdown: (/** @type {PointerEvent} */ event) => handle.setPointerCapture(event.pointerId),
+    onpointermove: (/** @type {PointerEvent} */ event) => {
+      if (handle.hasPointerCapture(event.pointerId)) set(event.clientX);
+    },
+    onkeydown: (/** @type {KeyboardEvent} */ event) => {
+      const step = { ArrowLeft: -16, ArrowRight: 16 }[event.key];
+      if (!step) return;
+      event.preventDefault();
+      set(width() + step);
+    },
+  });
+  return handle;
 }
 
 // -- panes
@@ -207,6 +236,7 @@ function addPane() {
     },
     news: (lines, errors, text) => news(pane, lines, errors, text),
     zone: () => zone,
+    offset: () => clockOffset,
     act,
     colour,
     facts: (source) => ({ rate: rateOf(source), fact: factOf(source) }),
@@ -328,8 +358,10 @@ function hello(link, head) {
     drawViews();
     root.classList.toggle("no-locate", !features.has("locate"));
     if (features.has("activity")) link.socket.send({ type: "activity" });
+    session().then((who) => { signedIn = who === "in"; });
     for (const { pane } of slots) pane.looks.set({ zone });
     setSources(head.sources);
+    setClock(link);
   }
   const { pane } = link;
   if (!pane) return;
@@ -337,6 +369,13 @@ function hello(link, head) {
     pane.feed.resume();
     pane.map.refresh();
   } else if (link === links[0]) begin();
+}
+
+/** Compares the clocks, half way through a question and its answer. @param {Link} link */
+async function setClock(link) {
+  const sent = Date.now();
+  const pong = await link.ask({ type: "ping" });
+  if (pong?.type === "pong") clockOffset = pong.t - (sent + Date.now()) / 2;
 }
 
 /** @param {SourceInfo[]} list */
@@ -650,8 +689,32 @@ async function leave() {
 /** What the daemon does not offer is not shown. @param {string} action */
 function offered(action) {
   if (["time", "link"].includes(action)) return features.has("locate");
-  if (action === "download") return features.has("download");
+  if (action === "download") return features.has("download") && current()?.feed.sources.length === 1;
   return true;
+}
+
+/** What of a pane can be had as a file. @param {Pane} pane @returns {import("./view/download.js").Part[]} */
+function downloads(pane) {
+  const [source] = pane.feed.sources;
+  /** @type {Record<string, string>} */
+  const filter = pane.filtered ? { filter: JSON.stringify(pane.feed.filter) } : {};
+  const picked = pane.selectedPlace();
+  const from = pane.following ? null : pane.heldPlace();
+  const files = pane.map.files;
+  const size = files.reduce((sum, file) => sum + file.size, 0);
+  const whole = files.length ? `${bytes(size)} in ${plural(files.length, "file")}` : "all of its files";
+  return [
+    ...(picked ? [{
+      label: "Selected lines", detail: plural(picked.lines, "line"),
+      fields: { source, after: picked.cursor, skip: String(picked.skip), lines: String(picked.lines), ...filter },
+    }] : []),
+    ...(pane.filtered ? [{ label: "This view", detail: "what the filter shows of the whole log", fields: { source, ...filter } }] : []),
+    ...(from ? [{
+      label: "From this line on", detail: pane.filtered ? "what the filter shows, up to the end" : "up to the end",
+      fields: { source, after: from.cursor, skip: String(from.skip), ...filter },
+    }] : []),
+    { label: "The whole log", detail: whole, fields: { source } },
+  ];
 }
 
 function showKeys() {
@@ -901,6 +964,7 @@ const ACTIONS = {
     for (const name of pane.shown) settings.setLog(name, { wrap: pane.looks.options.wrap });
     addressChanged(false);
   },
+  download: (pane) => downloadDialog(downloads(pane)),
   help: showKeys,
   close: escape,
   sources: () => {
@@ -964,15 +1028,16 @@ document.addEventListener("keydown", (event) => {
 
 // -- time and attention
 
-setInterval(() => {
+function everySecond() {
   const now = Date.now();
   activity.tick(now);
   for (const link of links) link.socket.watch();
-  if (document.hidden) return;
   sources.pulse();
   for (const { pane } of slots) pane.tick(pane.shown.reduce((sum, name) => sum + activity.rate(name), 0));
   ask(refresh);
-}, 1000);
+}
+
+let clockwork = setInterval(everySecond, 1000);
 
 let hiddenTimer = 0;
 let asleep = false;
@@ -982,6 +1047,7 @@ document.addEventListener("visibilitychange", () => {
   clearTimeout(hiddenTimer);
   if (document.hidden) {
     hiddenAt = Date.now();
+    clearInterval(clockwork);
     hiddenTimer = setTimeout(() => {
       asleep = true;
       for (const { pane } of slots) pane.feed.sleep();
@@ -989,6 +1055,7 @@ document.addEventListener("visibilitychange", () => {
     return;
   }
   notify.seen();
+  clockwork = setInterval(everySecond, 1000);
   for (const link of links) link.socket.now();
   for (const { pane } of slots) {
     const missed = pane.shown.reduce((sum, name) => sum + (activity.pulses.get(name)?.unseen ?? 0), 0);
@@ -1018,7 +1085,6 @@ if (token) {
   links[0].socket.closed = true;
   const { ok, message, wait } = await signIn(token);
   links[0].socket.closed = false;
-  signedIn = ok;
   if (ok) links[0].socket.open();
   else {
     login.open();

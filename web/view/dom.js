@@ -1,10 +1,21 @@
 /**
- * Making elements. Text goes in as text nodes and nothing else: this page has no markup parser.
+ * Making elements. Text goes in as text nodes and nothing else: this page has no markup parser. What
+ * hides or reorders text, in the name of a file for one, is shown by its number.
  *
  * @typedef {Node | string | number | null | undefined | false} Child
  * @typedef {Record<string, unknown>} Props `class`, `text`, `on*` handlers, `aria-*` and `data-*`
  *   and other attributes; true sets an empty attribute, false and null leave it out
  */
+
+import { label } from "../model/cells.js";
+
+/** Controls but tab and newline, direction marks, zero-width characters, tags. */
+const UNSEEN = /[\0-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\u{e0000}-\u{e007f}]/gu;
+
+/** @param {unknown} text */
+export function visible(text) {
+  return String(text).replace(UNSEEN, (sign) => label(sign.codePointAt(0) ?? 0));
+}
 
 /**
  * @template {keyof HTMLElementTagNameMap} T
@@ -28,7 +39,7 @@ export function set(element, props) {
     } else if (name === "class") {
       element.setAttribute("class", String(value ?? ""));
     } else if (name === "text") {
-      element.textContent = String(value ?? "");
+      element.textContent = visible(value ?? "");
     } else if (name === "value") {
       /** @type {HTMLInputElement} */ (element).value = String(value ?? "");
     } else {
@@ -41,7 +52,7 @@ export function set(element, props) {
 export function add(element, children) {
   for (const child of children) {
     if (child === null || child === undefined || child === false) continue;
-    element.append(child instanceof Node ? child : document.createTextNode(String(child)));
+    element.append(child instanceof Node ? child : document.createTextNode(visible(child)));
   }
 }
 
@@ -52,14 +63,16 @@ export function attribute(element, name, value) {
     if (element.hasAttribute(name)) element.removeAttribute(name);
     return;
   }
-  const text = value === true ? "" : String(value);
+  const said = name === "title" || name.startsWith("aria-");
+  const text = value === true ? "" : said ? visible(value) : String(value);
   if (element.getAttribute(name) !== text) element.setAttribute(name, text);
 }
 
 /** Changes a text only where it differs: a text that is set again is laid out again.
  * @param {Element} element @param {string} text */
 export function say(element, text) {
-  if (element.textContent !== text) element.textContent = text;
+  const shown = visible(text);
+  if (element.textContent !== shown) element.textContent = shown;
 }
 
 /** @param {Element} element @param {boolean} shown */

@@ -11,8 +11,9 @@ import { logo } from "./icons.js";
 const URL_ = "session";
 
 /**
- * Whether this browser is signed in. "unknown" when the daemon does not answer.
- * @returns {Promise<"in" | "out" | "unknown">}
+ * Whether this browser is signed in: "open" where nobody need be, "unknown" when the daemon does not
+ * answer.
+ * @returns {Promise<"in" | "open" | "out" | "unknown">}
  */
 export async function session() {
   try {
@@ -20,7 +21,7 @@ export async function session() {
     if (answer.status === 401) return "out";
     if (!answer.ok) return "unknown";
     const who = await answer.json();
-    return who.needed && !who.signed_in ? "out" : "in";
+    return who.access === "none" ? "open" : "in";
   } catch {
     return "unknown";
   }

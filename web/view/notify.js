@@ -4,6 +4,7 @@
  */
 
 import { count, plural } from "../model/words.js";
+import { visible } from "./dom.js";
 
 /** At most one notification in this time, ms. */
 const PAUSE = 10_000;
@@ -67,7 +68,7 @@ export class Notify {
       this.timer = 0;
       this.last = Date.now();
       if (!this.away || typeof Notification === "undefined" || Notification.permission !== "granted") return;
-      const texts = [...this.waiting].map(([source, errors]) => `${plural(errors, "error")} in ${clean(source)}`);
+      const texts = [...this.waiting].map(([source, errors]) => `${plural(errors, "error")} in ${visible(source)}`);
       const [source] = this.waiting.keys();
       this.waiting.clear();
       const note = new Notification("tailws", { body: texts.join(", ").slice(0, 120), tag: "tailws" });
@@ -96,13 +97,10 @@ export class Notify {
 
   #draw() {
     const n = this.errors || this.lines;
-    const title = `${n ? `(${count(n)}) ` : ""}${this.name || "tailws"}`;
+    const title = visible(`${n ? `(${count(n)}) ` : ""}${this.name || "tailws"}`);
     if (document.title !== title) document.title = title;
     const kind = this.offline ? "-offline" : this.errors ? "-error" : this.lines ? "-new" : "";
     const href = this.base.replace("favicon.svg", `favicon${kind}.svg`);
     if (this.icon.href !== href) this.icon.href = href;
   }
 }
-
-/** @param {string} text */
-const clean = (text) => text.replace(/[\u0000-\u001f\u007f-\u009f]/g, " ");

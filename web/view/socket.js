@@ -18,7 +18,7 @@ const SILENCE = 30_000;
 export class Socket {
   /**
    * @param {Listener} listener
-   * @param {() => Promise<"in" | "out" | "unknown">} session asks whether this browser is signed
+   * @param {() => Promise<"in" | "open" | "out" | "unknown">} session asks whether this browser is signed
    *   in: a WebSocket hides why its handshake failed
    */
   constructor(listener, session) {

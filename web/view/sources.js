@@ -215,7 +215,7 @@ export class Sources {
       source.path,
     ];
     const title = facts.filter(Boolean).join("\n");
-    if (el.title !== title) el.title = title;
+    attribute(el, "title", title);
     const spoken = [row.name, word, unseen ? `${plural(unseen, "new line")}` : ""].filter(Boolean).join(", ");
     attribute(el, "aria-label", spoken);
   }
