@@ -50,8 +50,7 @@ _PERMISSIONS = ", ".join(
         "accelerometer", "autoplay", "camera", "clipboard-read", "display-capture",
         "encrypted-media", "fullscreen", "geolocation", "gyroscope", "hid", "idle-detection",
         "magnetometer", "microphone", "midi", "payment", "picture-in-picture",
-        "publickey-credentials-get", "screen-wake-lock", "serial", "usb", "web-share",
-        "xr-spatial-tracking",
+        "publickey-credentials-get", "screen-wake-lock", "serial", "usb", "xr-spatial-tracking",
     )
 ) + ", clipboard-write=(self)"  # fmt: skip
 
@@ -64,6 +63,11 @@ _TYPES = {
     ".ico": "image/x-icon",
     ".webmanifest": "application/manifest+json",
 }
+#: Comments with lines of their own, and indentation. Nothing else looks like them in the page's
+#: sources, whose strings and templates keep to one line each; a test compares the syntax trees.
+_COMMENT = re.compile(rb"^[ \t]*(?://[^\n]*|/\*(?:[^*]|\*(?!/))*\*/)[ \t]*$", re.MULTILINE)
+_INDENT = re.compile(rb"^[ \t]+", re.MULTILINE)
+_LEAN = {".js", ".css"}
 _FOREVER = "public, max-age=31536000, immutable"
 _ATTRIBUTE = re.compile(r'(\b(?:href|src)=")(?:\./)?([^":]+)(")')
 _GZIP = re.compile(r"(?:^|,)\s*(?:gzip|\*)\s*(?:;\s*q=(?!0(?:\.0*)?\s*(?:,|$))[0-9.]+\s*)?(?:,|$)")
@@ -79,14 +83,24 @@ def find_page() -> Path:
 
 
 def read_page(directory: Path) -> dict[str, bytes]:
-    """Return the page's files by their names, with `/` between directories."""
+    """Return the page's files by their names, with `/` between directories.
+
+    Scripts and styles come without what only their authors read, a third of what would be sent;
+    their lines keep their numbers.
+    """
     files = {}
     for path in sorted(directory.rglob("*")):
         name = path.relative_to(directory)
         hidden = any(part.startswith(".") or part == "node_modules" for part in name.parts)
         if path.suffix in _TYPES and not hidden and path.is_file():
-            files[name.as_posix()] = path.read_bytes()
+            data = path.read_bytes()
+            files[name.as_posix()] = _lean(data) if path.suffix in _LEAN else data
     return files
+
+
+def _lean(source: bytes) -> bytes:
+    source = _COMMENT.sub(lambda comment: b"\n" * comment[0].count(b"\n"), source)
+    return _INDENT.sub(b"", source)
 
 
 @dataclass(frozen=True, slots=True)
