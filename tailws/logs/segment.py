@@ -45,6 +45,8 @@ from tailws.text.lines import CUT_MARK, Codec, leading_nuls
 HOLE = 64
 #: The head that is kept to recognise a file whose tail was cut off.
 KEPT_HEAD = 1024
+#: The page cache is made of pages of this size, or of multiples of it.
+PAGE = 4096
 #: Bytes searched for the end of a long line in one call.
 SCAN = 256 * 1024
 #: How often a page that is not in the cache is waited for before the read may block, for file
@@ -375,6 +377,8 @@ class Segment:
                 _buffer.extend(bytes(size - len(_buffer)))
             try:
                 count = os.preadv(fd, [memoryview(_buffer)[:size]], offset, self._nowait)
+                if count < size and not (offset + count) % PAGE:
+                    self._read_on(fd, offset + count)
             except BlockingIOError:
                 os.posix_fadvise(fd, offset, size, os.POSIX_FADV_WILLNEED)
                 self._cold += 1
@@ -389,6 +393,12 @@ class Segment:
                 return bytes(memoryview(_buffer)[:count])
         self._cold = 0
         return os.pread(fd, size, offset)
+
+    def _read_on(self, fd: int, offset: int) -> None:
+        """What is in memory ends at a page: is that the end of the file? Raises BlockingIOError if
+        not, for with RWF_NOWAIT a read that comes to a page on the disk is short, preadv2(2)."""
+        if os.preadv(fd, [bytearray(1)], offset, self._nowait):
+            raise BlockingIOError
 
     def read_now(self, offset: int, size: int) -> bytes:
         """As `read`, waiting for the disk: for the few reads that a start needs."""

@@ -270,3 +270,24 @@ def test_a_parked_segment_finds_its_renamed_file(tmp_path: Path) -> None:
     path.write_bytes(b"another\n")
     assert read_all(segment) == [b"one"]
     segment.close()
+
+
+def test_what_is_not_in_memory_yet_is_not_taken_for_the_end(path: Path) -> None:
+    """A read that comes to a page on the disk is short, as one at the end of the file is: the rest
+    of the file must not be taken for never written."""
+    data = os.urandom(1 << 20)
+    path.write_bytes(data)
+    fd = os.open(path, os.O_RDONLY)
+    os.fsync(fd)
+    os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+    os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_RANDOM)
+    os.pread(fd, 65536, 0)  # only the beginning is in memory now, where the file system lets us
+    segment = Segment.open(str(path), Codec())
+    found = segment.read(0, len(data))
+    assert found in (COLD, data)
+    while (found := segment.read(0, len(data))) is COLD:
+        pass
+    assert found == data
+    assert segment.read(len(data) - 4096, 65536) == data[-4096:]  # the end, on a page's edge
+    segment.close()
+    os.close(fd)
