@@ -22,6 +22,9 @@ FLAGS = [
 #: What a browser says by itself when a connection cannot be made: expected where one is cut.
 NETWORK = ("WebSocket connection to", "Failed to load resource", "net::ERR_")
 
+#: And on plain http by a name, where it ignores what it trusts only over https.
+PLAIN = ("The Cross-Origin-Opener-Policy header has been ignored",)
+
 _WATCH = """
 window.violations = [];
 document.addEventListener('securitypolicyviolation', (e) => window.violations.push(
@@ -60,7 +63,7 @@ def visit(browser: Any) -> Iterator[Callable[..., Any]]:
             "console",
             lambda message: (
                 problems.append(f"console: {message.text}")
-                if message.type == "error" and not message.text.startswith(NETWORK)
+                if message.type == "error" and not message.text.startswith(NETWORK + PLAIN)
                 else None
             ),
         )

@@ -61,6 +61,11 @@ export class Finder {
     this.refocus = () => {};
   }
 
+  /** Whether the daemon looks through the whole log: for one log at a time. */
+  get whole() {
+    return this.features.has("find") && !this.host.feed().merged;
+  }
+
   get active() {
     return this.matcher !== null;
   }
@@ -101,7 +106,7 @@ export class Finder {
     const compiled = query.text ? compile(pattern) : null;
     this.matcher = compiled && "matcher" in compiled ? compiled.matcher : null;
     if (compiled && "error" in compiled) this.error = compiled.error;
-    if (this.matcher && this.features.has("find")) this.timer = setTimeout(() => this.#ask(toRe2(pattern)), PAUSE);
+    if (this.matcher && this.whole) this.timer = setTimeout(() => this.#ask(toRe2(pattern)), PAUSE);
     this.host.changed();
     this.draw();
   }
@@ -248,12 +253,13 @@ export class Finder {
 
   draw() {
     const { finding } = this;
-    const whole = this.features.has("find");
+    const { whole } = this;
+    const { merged } = this.host.feed();
     this.bar.set({
-      label: finding ? finding.label() : this.matcher && !whole ? `${count(this.#held())} in the lines that are loaded` : "",
+      label: finding ? finding.label() : this.matcher && !whole ? `${count(this.#held())} hits in the lines that are loaded` : "",
       share: finding?.share ?? 0, progress: finding?.progress() ?? "", running: finding !== null && !finding.done,
       error: this.error,
-      note: !whole ? "this daemon looks only at what is loaded" : this.host.filtered() ? "in the lines that the filter shows" : "in the whole log, newest first",
+      note: !whole ? `in the lines that are loaded${merged ? "; of one log in all of it" : ""}` : this.host.filtered() ? "in the lines that the filter shows" : "in the whole log, newest first",
     });
   }
 

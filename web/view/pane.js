@@ -20,6 +20,7 @@
  * @property {(text: string) => void} announce said to a screen reader, at once
  * @property {(lines: number, errors: number, text: string) => void} news new lines came
  * @property {() => string} zone
+ * @property {() => number | null} offset of the daemon's clock to this one, ms
  * @property {(action: string) => void} act an action of the table of keys
  * @property {(source: string) => {rate: string, fact: string}} facts of a source
  * @property {(source: string) => string} colour of a source, the same wherever it is shown
@@ -52,7 +53,7 @@ import { LogMap } from "./map.js";
 import { Paper } from "./paper.js";
 import { Rows, rowAt } from "./rows.js";
 import { RowTools } from "./rowtools.js";
-import { Picked, pinnedRows, selectedText } from "./selection.js";
+import { Picked, pinnedRows, selectedText, selectWord } from "./selection.js";
 import { TimeBox } from "./timebox.js";
 
 /** @typedef {import("../model/filters.js").Chip} Chip */
@@ -214,6 +215,15 @@ export class Pane {
     paper.addEventListener("click", (event) => this.#click(event));
     paper.addEventListener("mousemove", (event) => this.#hover(event), { passive: true });
     paper.addEventListener("mouseleave", () => this.tools.hide());
+    paper.addEventListener("dblclick", (event) => this.#word(event));
+    // A long press of a finger: what a line can do. The mouse keeps the browser's own menu.
+    paper.addEventListener("contextmenu", (event) => {
+      const row = rowAt(/** @type {Node} */ (event.target));
+      if (!row?.block || row.block.rule || /** @type {PointerEvent} */ (event).pointerType === "mouse") return;
+      event.preventDefault();
+      this.up();
+      this.rowMenu({ block: row.block, i: row.i });
+    });
   }
 
   /** Whether something is shown or hidden by a filter. */
@@ -644,7 +654,8 @@ export class Pane {
     if (placed.above * paper.line < near && feed.above) feed.wantAbove();
     if (feed.below && placed.below * paper.line < near) feed.wantBelow();
     if (this.pendingT) {
-      this.behind = Math.max(0, this.lag.add(this.pendingT, Date.now()));
+      const offset = this.host.offset();
+      this.behind = Math.max(0, offset === null ? this.lag.add(this.pendingT, Date.now()) : Date.now() + offset - this.pendingT);
       this.pendingT = 0;
     }
     this.host.changed();
@@ -828,6 +839,12 @@ export class Pane {
     this.host.moved(false);
   }
 
+  /** A double click selects the value that one means. @param {MouseEvent} event */
+  #word(event) {
+    const row = rowAt(/** @type {Node} */ (event.target));
+    if (row?.block && !row.block.rule) selectWord(row, this.looks.of(row.block, row.i));
+  }
+
   /** @param {MouseEvent} event */
   #hover(event) {
     const row = event.buttons === 0 ? rowAt(/** @type {Node} */ (event.target)) : null;
@@ -950,6 +967,22 @@ export class Pane {
     const native = selectedText(this.feed.blocks, this.looks);
     if (native !== null) return native;
     return this.picked.from ? this.picked.text() : null;
+  }
+
+  /** Where the selected lines are, for a daemon; null when there are none. */
+  selectedPlace() {
+    const range = this.picked.range();
+    const ref = range && this.feed.blocks.at(range[0]);
+    if (!range || !ref) return null;
+    let lines = 0;
+    this.feed.blocks.walk(range[0], range[1], () => lines++);
+    return { ...this.placeOf(ref), lines };
+  }
+
+  /** The line that is read, as a place. */
+  heldPlace() {
+    const ref = this.#hold();
+    return ref && this.placeOf(ref);
   }
 
   /** Takes the selection away. @returns {boolean} whether there was any */

@@ -75,6 +75,8 @@ export class Paper {
   #wheel(event) {
     this.own = performance.now();
     if (event.deltaY < 0) this.host.up();
+    // The browser scrolls by itself; with Alt, five times as far.
+    if (event.altKey) this.el.scrollTop += event.deltaY * 4;
   }
 
   /** @param {boolean} on */

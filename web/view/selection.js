@@ -14,6 +14,7 @@
 import { stripControls } from "../model/ansi.js";
 import { resolve } from "../model/blocks.js";
 import { fileRange } from "../model/runs.js";
+import { wordAt } from "../model/wordat.js";
 import { toDisplay } from "../model/wrap.js";
 import { keyOf, rowAt } from "./rows.js";
 
@@ -83,6 +84,37 @@ function offsetIn(el, node, offset) {
     for (let k = 0; k < offset && k < el.childNodes.length; k++) sum += el.childNodes[k].textContent?.length ?? 0;
   }
   return sum;
+}
+
+/**
+ * Extends what a double click selected to the value that stands there.
+ * @param {import("./rows.js").Row} row @param {import("../model/look.js").Look} look
+ */
+export function selectWord(row, look) {
+  const selection = getSelection();
+  const { content, breaks } = look;
+  if (!content || !selection?.anchorNode || rowAt(selection.anchorNode) !== row) return;
+  const at = toDisplay(offsetIn(row.el, selection.anchorNode, selection.anchorOffset), breaks);
+  const { from, to } = wordAt(content.text, at);
+  if (to <= from) return;
+  const start = pointAt(row.el, from, breaks);
+  const end = pointAt(row.el, to, breaks);
+  if (start && end) selection.setBaseAndExtent(start.node, start.offset, end.node, end.offset);
+}
+
+/**
+ * The point of the document where an offset of the display text stands.
+ * @param {Element} el @param {number} display @param {number[]} breaks
+ */
+function pointAt(el, display, breaks) {
+  let left = display + breaks.filter((at) => at < display).length;
+  const walker = document.createTreeWalker(el, NodeFilter.SHOW_TEXT);
+  for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+    const long = /** @type {Text} */ (node).data.length;
+    if (left <= long) return { node, offset: left };
+    left -= long;
+  }
+  return null;
 }
 
 /** Keys of the rows that hold the ends of the browser's selection: they must not be recycled. */
