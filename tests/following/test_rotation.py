@@ -55,7 +55,7 @@ def test_old_writer_writes_on_for_a_while(rig: Rig) -> None:
 
 def test_old_writer_never_stops(rig: Rig) -> None:
     """The new file's lines wait for the old writer no longer than `retire_max`."""
-    rig.limits = {"files": {"retire_max": 1}}
+    rig.limits = {"files": {"retire_quiet": 1, "retire_max": 1}}
     log = rig.live().lines(2)
     new = log.rotate(stays=True).lines(2)
     client = rig.client
