@@ -71,6 +71,9 @@ const MOST_BOOKMARKS = 100;
 /** Lines that decide on the format of a log. */
 const SAMPLE = 200;
 
+/** What is said in place of a log that cannot be followed. @type {Record<string, string>} */
+const ABSENT = { missing: "Not there yet", unreadable: "This log cannot be read", "not-a-file": "This is not a file with lines" };
+
 let panes = 0;
 
 export class Pane {
@@ -744,12 +747,12 @@ export class Pane {
     /** @type {import("./dom.js").Child[]} */
     let parts = [];
     const waits = feed.opening !== null || (this.filtered && feed.above);
-    if (this.failure) {
-      parts = [h("strong", null, this.failureCode === "unknown-source" ? "This log is not there" : "This log cannot be shown"), h("p", null, this.failure)];
-    } else if (this.shown.length && !feed.blocks.lines && info && info.state !== "live" && info.state !== "archive") {
-      const word = info.state === "missing" ? "Not there yet" : info.state === "unreadable" ? "No permission to read this log" : info.state;
+    if (this.shown.length && !feed.blocks.lines && info && info.state !== "live" && info.state !== "archive") {
+      const word = ABSENT[info.state] ?? info.state;
       const help = info.state === "missing" ? "It is shown as soon as the file appears." : "";
-      parts = [h("strong", null, word), h("p", null, info.detail || info.path || ""), help && h("p", null, help)];
+      parts = [h("strong", null, word), h("p", null, info.path || info.name), info.detail && h("p", null, info.detail), help && h("p", null, help)];
+    } else if (this.failure) {
+      parts = [h("strong", null, this.failureCode === "unknown-source" ? "This log is not there" : "This log cannot be shown"), h("p", null, this.failure)];
     } else if (this.shown.length && !feed.blocks.lines && !waits) {
       parts = this.filtered
         ? [h("strong", null, "No line matches"), h("p", null, "The filters hide all lines of this log."),
