@@ -25,6 +25,7 @@ from tailws.log import report_dropped, set_level
 from tailws.logs.activity import Meter
 from tailws.logs.catalog import Catalog
 from tailws.logs.document import Library
+from tailws.logs.lookout import Lookouts
 from tailws.logs.numbers import Numbering
 from tailws.logs.source import Source
 from tailws.messages import HelloHead, Opening, from_query
@@ -48,6 +49,7 @@ from tailws.server.listener import (
     tls_context,
 )
 from tailws.server.metrics import Metrics
+from tailws.server.rules import Rules
 from tailws.server.site import SECURITY_HEADERS, Site, find_page, read_page
 from tailws.server.stream_text import TextRoutes
 from tailws.server.tokens import load_tokens, page_address, random_token
@@ -104,16 +106,19 @@ class Daemon:
         self._library = Library(limits.files.archive_memory)
         self._meter = Meter(self.loop, self.catalog)
         self._numbering = Numbering(self._library)
+        self._lookouts = Lookouts(self.catalog)
         self._random_token = random_token()
         self._access = self._make_access(cfg)
         self._access_log = self._make_access_log(cfg)
         self.clients: set[Client] = set()
+        self._rules = Rules(self._lookouts, self.clients, time.time)
         self._shared = Shared(
             self.loop,
             self.catalog,
             self._library,
             self._meter,
             self._numbering,
+            self._lookouts,
             limits.clients,
             limits.lines,
             limits.search,
@@ -177,6 +182,7 @@ class Daemon:
             self._add_listener(INHERITED, sock, unlink=False)
         self._listen(self.config)
         self.catalog.apply(self.config.sources, self._limits)
+        self._rules.apply(self.config.rules)
         self.loop.on_signal(signal.SIGTERM, self.stop)
         self.loop.on_signal(signal.SIGINT, self.stop)
         self.loop.on_signal(signal.SIGHUP, self.reload)
@@ -275,6 +281,7 @@ class Daemon:
             client.sources_changed()
 
     def _appeared(self, source: Source) -> None:
+        self._lookouts.appeared(source)
         for client in list(self.clients):
             client.appeared(source)
 
@@ -282,6 +289,7 @@ class Daemon:
         self.metrics.forget(source)
         self._text.vanished(source)
         self._numbering.forget(source)
+        self._lookouts.vanished(source)
         for client in list(self.clients):
             client.vanished(source.name)
 
@@ -378,6 +386,7 @@ class Daemon:
             else:
                 client.admit(principal)
         self.catalog.apply(cfg.sources, self._limits)
+        self._rules.apply(cfg.rules)
 
     @property
     def _limits(self) -> config.Limits:
@@ -448,6 +457,8 @@ class Daemon:
         self.loop.turn(0)  # on_close of what was just closed
         self._meter.close()
         self._numbering.close()
+        self._rules.close()
+        self._lookouts.close()
         self._library.close()
         self.catalog.close()
         self._watch.close()

@@ -202,7 +202,7 @@ class _Outline:
     def packed(self, part: Part, pace: Pace) -> Generator[Pause, None, None]:
         """The same for an archive, which has to be unpacked from its start for it."""
         cells = self._cells(part)
-        if part.facts.exact and len(cells.counts) >= part.end // cells.size:
+        if part.facts.exact and len(cells.counts) >= -(-part.end // cells.size):
             return
         one = Document([part])
         sums: dict[int, list[float]] = {}  # lines, errors, bytes counted, bytes passed

@@ -19,6 +19,7 @@ from tailws.config import Clients, Lines, Search
 from tailws.logs.activity import Meter
 from tailws.logs.catalog import Catalog
 from tailws.logs.document import Library, attached
+from tailws.logs.lookout import Lookouts
 from tailws.logs.numbers import Numbering
 from tailws.logs.source import Source
 from tailws.logs.subscription import Begin, Subscription, View
@@ -76,6 +77,7 @@ class Shared:
     library: Library
     meter: Meter
     numbering: Numbering
+    lookouts: Lookouts
     clients: Clients
     lines: Lines
     search: Search
@@ -280,6 +282,10 @@ class Client:
     def hold(self, key: object, release: Callable[[], None]) -> None:
         """Something that goes on until it is released, at the latest when the client goes."""
         self._held[key] = release
+
+    def holds(self, kind: str) -> int:
+        """How many things of a kind it holds: the first half of their keys."""
+        return sum(isinstance(key, tuple) and key[0] == kind for key in self._held)
 
     def release(self, key: object) -> bool:
         """End it; False: there is no such thing."""

@@ -15,6 +15,7 @@ from tailws.logs.activity import Counts
 from tailws.logs.document import attached
 from tailws.logs.history import Page, page
 from tailws.logs.locate import BadCursor
+from tailws.logs.lookout import Match
 from tailws.logs.outline import File, extent, outline
 from tailws.logs.outline import Report as Density
 from tailws.logs.search import Report, find
@@ -37,14 +38,18 @@ from tailws.messages import (
     Id,
     Locate,
     LocatedHead,
+    MatchHead,
     Outline,
     OutlineHead,
     Ping,
     PongHead,
     Stop,
     StoppedHead,
+    Watch,
 )
+from tailws.names import is_glob, name_glob
 from tailws.server.jobs import Job, Lane
+from tailws.text.match import Filter
 
 if TYPE_CHECKING:
     from tailws.server.client import Client
@@ -57,6 +62,7 @@ FEATURES = [
     "numbers",
     "locate",
     "find",
+    "watch",
     "activity",
     "extent",
     "outline",
@@ -215,7 +221,42 @@ def _find(client: Client, command: Find) -> None:
     _run(client, client.jobs.searches, source, command.id, work, lambda _: None)
 
 
+def _watch(client: Client, command: Watch) -> None:
+    shared, may_see = client.shared, client.principal.may_see
+    filter_ = command.filter() or Filter.of()
+    name = command.source
+    if not is_glob(name):
+        name = client.source(name).name
+    glob = name_glob(name)
+    key = ("watch", command.id)
+    client.release(key)
+    if client.holds("watch") >= shared.search.at_once:
+        raise BadCommand("too-many", f"One client may have {shared.search.at_once} watches.")
+
+    def tell(match: Match) -> None:
+        if not client.has_room:
+            return  # it has not even taken the last one
+        head = MatchHead(
+            source=match.source.name,
+            cursor=match.cursor,
+            count=match.count,
+            id=command.id,
+            t=round(shared.wall() * 1000),
+        )
+        client.say(head, match.line)
+
+    lookout = shared.lookouts.watch(
+        lambda name: may_see(name) and glob(name),
+        filter_,
+        command.every,
+        tell,
+        shared.clients.subscriptions,
+    )
+    client.hold(key, lookout.close)
+
+
 def _stop(client: Client, command: Stop) -> None:
+    client.release(("watch", command.id))
     client.jobs.searches.stop(command.id)
     client.say(StoppedHead(id=command.id))
 
@@ -289,6 +330,7 @@ HANDLERS: dict[type, Callable[[Client, Any], None]] = {
     History: _history,
     Locate: _locate,
     Find: _find,
+    Watch: _watch,
     Stop: _stop,
     Extent: _extent,
     Outline: _outline,

@@ -89,6 +89,7 @@ class Rig:
         self.logs.mkdir()
         self.sources: list[dict[str, Any]] = []
         self.limits: dict[str, Any] = {}
+        self.extra: dict[str, Any] = {}  # further parts of the config
         self.clients: list[Client] = []
         self.prefix: list[str] = BLIND
         self.prelude = ""  # Python that runs in the daemon's process before it starts
@@ -137,6 +138,7 @@ class Rig:
                     "access": "none",
                     "sources": self.sources,
                     "limits": _merged(self.limits, LIMITS),
+                    **self.extra,
                 }
             )
         )

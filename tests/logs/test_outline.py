@@ -27,6 +27,7 @@ def text(name: str, count: int) -> bytes:
 
 LOG = [
     *((packing, text(packing, 2000)) for packing in PACK if packing),
+    (".gz", text("small", 300)),
     ("", text("one", 4000)),
     ("", text("live", 3000)),
 ]
@@ -45,7 +46,7 @@ def test_extent_names_the_files_with_size_time_and_start(tmp_path: Path) -> None
         outlined(log, 10)  # by now every archive has been unpacked
         files = run(extent(log.source, log.library))
         assert [file.name for file in files] == [
-            *(f"app.log.{5 - i}{packing}" for i, (packing, _) in enumerate(LOG[:-1])),
+            *(f"app.log.{len(LOG) - 1 - i}{packing}" for i, (packing, _) in enumerate(LOG[:-1])),
             "app.log",
         ]
         assert [file.size for file in files] == [len(data) for _, data in LOG]

@@ -1,0 +1,182 @@
+"""What a client asks beyond following, over the socket of a real daemon."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from websockets.sync.client import ClientConnection, connect
+
+from tests.following.rig import Rig, temporary_rig
+
+DEADLINE = 20.0
+LINES = "".join(
+    f"2026-11-22T14:{i // 60:02}:{i % 60:02}Z {'ERROR' if i % 10 == 3 else 'INFO'} line {i}\n"
+    for i in range(3000)
+)
+
+
+@pytest.fixture(scope="module")
+def rig() -> Iterator[Rig]:
+    with temporary_rig() as rig:
+        (rig.logs / "app.log.1.gz").write_bytes(gzip.compress(LINES[: len(LINES) // 2].encode()))
+        (rig.logs / "app.log").write_text(LINES[len(LINES) // 2 :])
+        (rig.logs / "other.log").write_text("old\n")
+        rig.follow("app.log", timezone="UTC")
+        rig.follow("other.log", "other")
+        rig.follow("n/*.log", "n")
+        (rig.logs / "n").mkdir()
+        rig.start()
+        yield rig
+
+
+class Asking:
+    """A socket that sends a command and waits for what comes of it."""
+
+    def __init__(self, socket: ClientConnection) -> None:
+        self.socket = socket
+        self.hello = self.next()[0]
+
+    def send(self, **command: Any) -> None:
+        self.socket.send(json.dumps(command))
+
+    def next(self) -> tuple[dict[str, Any], list[str]]:
+        message = self.socket.recv(timeout=DEADLINE)
+        assert isinstance(message, str)
+        head, *body = message.split("\n")
+        return json.loads(head), body
+
+    def until(self, kind: str, **like: Any) -> tuple[dict[str, Any], list[str]]:
+        while True:
+            head, body = self.next()
+            if head["type"] == kind and like.items() <= head.items():
+                return head, body
+
+    def ask(self, kind: str, **command: Any) -> dict[str, Any]:
+        self.send(**command)
+        return self.until(kind)[0]
+
+
+@pytest.fixture
+def asking(rig: Rig) -> Iterator[Asking]:
+    with connect(rig.url, compression=None) as socket:
+        yield Asking(socket)
+
+
+def test_the_daemon_names_what_it_offers(asking: Asking) -> None:
+    """A page shows what is there, and nothing else."""
+    assert set(asking.hello["features"]) >= {
+        "history.after", "numbers", "locate", "find", "watch", "activity", "extent", "outline",
+        "behind", "download",
+    }  # fmt: skip
+
+
+def test_find_and_its_hits_lead_to_history(asking: Asking) -> None:
+    """From a hit in an archive to the lines behind it."""
+    head = asking.ask("found", type="find", id="f", source="app", pattern="line 33[0-9]$")
+    hits = list(head["hits"])
+    while not head.get("done"):
+        head = asking.until("found")[0]
+        hits += head["hits"]
+    assert head["count"] == len(hits) == 10
+    asking.send(type="history", source="app", after=hits[0]["cursor"], lines=2, id=1)
+    head, body = asking.until("history")
+    assert [line.rpartition("line ")[2] for line in body] == ["339", "340"]
+    assert head["file"] == "app.log.1.gz"
+    assert head["at"] == hits[0]["at"]
+    assert head["time"] > 0
+
+
+def test_locate_answers_for_places_that_are_gone(asking: Asking) -> None:
+    """No error: the oldest place that is left."""
+    head = asking.ask("located", type="locate", source="app", cursor="1.2.300.4.5", id=2)
+    assert (head["cursor"], head["exact"], head["id"]) == (None, False, 2)
+    head = asking.ask("located", type="locate", source="app", cursor=head["oldest"])
+    assert head["at"] == 0
+    assert head["exact"]
+
+
+def test_stop_ends_a_search(asking: Asking) -> None:
+    """Answered, also when it has ended by itself."""
+    asking.send(type="find", id=9, source="app", pattern="nothing")
+    asking.send(type="stop", id=9)
+    assert asking.until("stopped")[0]["id"] == 9
+    assert asking.ask("stopped", type="stop", id="x")["id"] == "x"
+
+
+def test_many_requests_wait_in_line(asking: Asking) -> None:
+    """A page asks for forty places at once, and gets forty answers."""
+    for number in range(40):
+        asking.send(type="locate", source="app", fraction=number / 40, id=number)
+    answers = [asking.until("located")[0]["id"] for _ in range(40)]
+    assert sorted(answers) == list(range(40))
+
+
+def test_outline_and_extent_agree(asking: Asking) -> None:
+    """Both are of the same bytes."""
+    head = asking.ask("outline", type="outline", source="app", buckets=5)
+    while not head.get("done"):
+        head = asking.until("outline")[0]
+    assert sum(bucket[0] for bucket in head["buckets"]) in range(2990, 3010)
+    files = asking.ask("extent", type="extent", source="app")["files"]
+    assert sum(file["size"] for file in files) == head["of"] == len(LINES)
+
+
+def test_errors_say_what_was_wrong(asking: Asking) -> None:
+    """With the code that the documentation names, and the command's id."""
+    for command, code in (
+        ({"type": "find", "source": "nope", "pattern": "x"}, "unknown-source"),
+        ({"type": "find", "source": "app", "pattern": "("}, "bad-pattern"),
+        ({"type": "find", "source": "app", "pattern": "x", "cursor": "x"}, "bad-cursor"),
+        ({"type": "history", "source": "app", "before": "1.2.300.4.5"}, "gone"),
+        ({"type": "watch", "source": "nope"}, "unknown-source"),
+        ({"type": "outline", "source": "n/none"}, "unknown-source"),
+    ):
+        head = asking.ask("error", id="e", **command)
+        assert (head["code"], head["id"]) == (code, "e")
+
+
+def test_watch_and_activity_tell_of_what_comes(asking: Asking, rig: Rig) -> None:
+    """In sources that are not subscribed to, new ones included; until they are stopped."""
+    asking.send(type="watch", id="w", source="**", include=[{"level": "error"}], every=0)
+    asking.send(type="activity")
+    asking.until("activity")
+    with (rig.logs / "other.log").open("a") as file:
+        file.write("fine\nERROR one\n")
+    head, body = asking.until("match")
+    assert (head["source"], head["count"], head["id"], body) == ("other", 1, "w", ["ERROR one"])
+    while not head.get("sources"):
+        head = asking.until("activity")[0]
+    assert head["sources"] == {"other": [2, 15, 1]}
+    (rig.logs / "n" / "new.log").write_text("ERROR two\n")
+    head, body = asking.until("match")
+    assert (head["source"], body) == ("n/new.log", ["ERROR two"])
+    asking.ask("stopped", type="stop", id="w")
+    asking.send(type="activity", on=False)
+    with (rig.logs / "other.log").open("a") as file:
+        file.write("ERROR three\n")
+    asking.send(type="subscribe", source="other", lines=1, id="s")
+    head, body = asking.next()
+    assert (head["type"], head["id"]) == ("subscribed", "s")
+    head, body = asking.next()
+    assert (head["type"], body) == ("lines", ["ERROR three"])
+    assert head["number"] == 4
+    assert head["at"] == len("old\nfine\nERROR one\n")
+
+
+def test_rules_tell_every_page(rig: Rig) -> None:
+    """What the config watches for comes by itself to whoever may see the source."""
+    with temporary_rig() as other:
+        (other.logs / "app.log").write_text("old panic\n")
+        other.follow("app.log")
+        other.extra = {"rules": [{"name": "panic", "pattern": "panic", "every": 0}]}
+        other.start()
+        with connect(other.url, compression=None) as socket:
+            asking = Asking(socket)
+            with (other.logs / "app.log").open("a") as file:
+                file.write("kernel panic\n")
+            head, body = asking.until("match")
+            assert (head["rule"], head["source"], body) == ("panic", "app", ["kernel panic"])
