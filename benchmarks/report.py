@@ -113,9 +113,13 @@ def markdown(outcome: dict[str, Any]) -> str:
     machine = outcome["machine"]
     where = f"{machine['cpu']}, {machine['memory']}, Linux {machine['kernel']}"
     text = [
-        f"Measured on {outcome['date']} with `{outcome['command'].strip()}` in "
-        f"{outcome['seconds'] / 60:.0f} min: {where}, Python {machine['python']}; "
-        f"load average before it began {machine['load']}.",
+        " ".join(
+            (
+                f"Measured on {outcome['date']} with `{outcome['command'].strip()}`",
+                f"in {outcome['seconds'] / 60:.0f} min: {where}, Python {machine['python']};",
+                f"load average before it began {machine['load']}.",
+            )
+        ),
         "",
     ]
     for workload in WORKLOADS:
