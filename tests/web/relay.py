@@ -1,0 +1,82 @@
+"""A cable between browser and daemon that can be pulled: TCP, byte by byte, both ways."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Coroutine
+from typing import Any
+
+
+class Relay:
+    """Listens on `port` of 127.0.0.1 and passes everything on to `target`."""
+
+    def __init__(self, target: int) -> None:
+        self.target = target
+        self.port = 0
+        #: While it is set, nobody gets through.
+        self.pulled = False
+        self._writers: set[asyncio.StreamWriter] = set()
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever)
+
+    def _call(self, work: Coroutine[Any, Any, Any]) -> Any:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(20)
+
+    def __enter__(self) -> Relay:
+        self._thread.start()
+        self._call(self._open())
+        return self
+
+    async def _open(self) -> None:
+        self._server = await asyncio.start_server(self._client, "127.0.0.1", 0)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def _client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self.pulled:
+            writer.transport.abort()
+            return
+        try:
+            inner_reader, inner_writer = await asyncio.open_connection("127.0.0.1", self.target)
+        except OSError:
+            writer.transport.abort()
+            return
+        self._writers |= {writer, inner_writer}
+        await asyncio.gather(_pump(reader, inner_writer), _pump(inner_reader, writer))
+        self._writers -= {writer, inner_writer}
+
+    def cut(self) -> None:
+        """Break every connection at once, as a lost network does: with no goodbye."""
+
+        async def go() -> None:
+            for writer in self._writers:
+                writer.transport.abort()
+
+        self._call(go())
+
+    def __exit__(self, *_: object) -> None:
+        self.pulled = True
+        self.cut()
+
+        async def close() -> None:
+            self._server.close()
+            await asyncio.sleep(0.05)
+
+        self._call(close())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/"
+
+
+async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+        while data := await reader.read(65_536):
+            writer.write(data)
+            await writer.drain()
+    with contextlib.suppress(OSError):
+        writer.close()

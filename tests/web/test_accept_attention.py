@@ -1,0 +1,165 @@
+"""When nobody looks: hidden tabs cost nothing, lose nothing, and tell what was asked for."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.web.acceptance import contiguous, following, line, numbers
+from tests.web.looking import rows, texts, until, wheel
+from tests.web.real import Daemon
+
+pytestmark = pytest.mark.browser
+
+Visit = Callable[..., Any]
+
+_HIDE = """(hidden) => {
+  const own = (name, value) => Object.defineProperty(
+    document, name, {configurable: true, get: () => value});
+  own('hidden', hidden);
+  own('visibilityState', hidden ? 'hidden' : 'visible');
+  document.hasFocus = () => !hidden;
+  document.dispatchEvent(new Event('visibilitychange'));
+  if (!hidden) dispatchEvent(new Event('focus'));
+}"""
+
+
+def sent(page: Any) -> list[dict[str, Any]]:
+    """Collect the commands that the page sends from now on."""
+    commands: list[dict[str, Any]] = []
+
+    def watch(ws: Any) -> None:
+        ws.on("framesent", lambda payload: commands.append(json.loads(payload)))
+
+    page.on("websocket", watch)
+    return commands
+
+
+def let_go(page: Any, commands: list[dict[str, Any]]) -> bool:
+    """Tell whether the page has ended its subscription."""
+    page.evaluate("0")  # what was sent meanwhile is told during a call
+    return any(command["type"] == "unsubscribe" for command in commands)
+
+
+def icon(page: Any) -> str:
+    """Return the icon of the tab."""
+    return str(page.evaluate("document.querySelector('#favicon').href"))
+
+
+def test_a_hidden_page_lets_go_and_comes_back(visit: Visit) -> None:
+    """Hidden for more than a minute, the page asks for no lines and draws none; visible again, it
+    shows every line that came, with a rule where the new ones begin."""
+    daemon = Daemon({"app": "app.log"})
+    daemon.append("app.log", *map(line, range(100)))
+    with daemon:
+        page = visit("about:blank", wait=False)
+        commands = sent(page)
+        page.clock.install()
+        page.goto(daemon.url)
+        page.wait_for_selector(".row:not(.rule)")
+        following(page, 99)
+        page.evaluate(_HIDE, True)
+        daemon.append("app.log", *map(line, range(100, 110)))
+        page.clock.run_for(61_000)
+        until(lambda: let_go(page, commands), "it lets go")
+        daemon.append("app.log", *map(line, range(110, 160)))
+        time.sleep(1.2)
+        page.clock.run_for(2000)
+        page.evaluate(_HIDE, False)
+        page.clock.run_for(1000)
+        following(page, 159)
+        assert contiguous(numbers(page))
+        assert any(row["rule"] and "New since" in row["text"] for row in rows(page))
+
+
+def test_eight_hours_hidden(visit: Visit) -> None:
+    """A tab that is left alone for eight hours does not grow, and is right again at once."""
+    daemon = Daemon({"app": "app.log"})
+    daemon.append("app.log", *map(line, range(100)))
+    with daemon:
+        page = visit("about:blank", wait=False)
+        commands = sent(page)
+        page.clock.install()
+        page.goto(daemon.url)
+        page.wait_for_selector(".row:not(.rule)")
+        following(page, 99)
+        session = page.context.new_cdp_session(page)
+
+        def heap() -> float:
+            session.send("HeapProfiler.collectGarbage")
+            return float(session.send("Runtime.getHeapUsage")["usedSize"])
+
+        before = heap()
+        page.evaluate(_HIDE, True)
+        page.clock.run_for(61_000)
+        until(lambda: let_go(page, commands), "it lets go")
+        for first in range(100, 40_100, 4000):
+            daemon.append("app.log", *map(line, range(first, first + 4000)))
+            page.clock.fast_forward(48 * 60_000)
+            time.sleep(0.1)
+        assert heap() < before + 6e6
+        assert heap() < 24e6
+        page.evaluate(_HIDE, False)
+        page.clock.run_for(2000)
+        following(page, 40_099)
+        # Much more came than can be caught up with: it lies above, and nothing is missing there.
+        for _ in range(10):
+            wheel(page, -2000)
+            page.clock.run_for(200)
+            time.sleep(0.02)
+        until(lambda: len(texts(page)) > 20)
+        assert contiguous(numbers(page))
+
+
+def test_errors_are_told_to_one_who_looks_elsewhere(visit: Visit) -> None:
+    """The browser's permission is asked for only by a click on the bell; then errors in a hidden
+    tab set its title and icon and make one notification for many of them; none while one looks."""
+    daemon = Daemon({"app": "app.log"})
+    daemon.append("app.log", *map(line, range(20)))
+    with daemon:
+        page = visit("about:blank", wait=False)
+        page.context.grant_permissions(["notifications"], origin=daemon.url.rstrip("/"))
+        page.add_init_script("""
+          window.told = [];
+          window.asked = 0;
+          window.Notification = class {
+            static permission = 'default';
+            static async requestPermission() {
+              window.asked++;
+              return (this.permission = 'granted');
+            }
+            constructor(title, options) { window.told.push({title, ...options}); }
+            close() {}
+          };
+        """)
+        page.goto(daemon.url)
+        page.wait_for_selector(".row:not(.rule)")
+        following(page, 19)
+        assert page.evaluate("window.asked") == 0
+        page.get_by_label("Notify on errors in these logs").click()
+        until(lambda: page.evaluate("window.asked") == 1)
+        # Errors before one's eyes are not told of.
+        daemon.append("app.log", "ERROR seen")
+        until(lambda: "ERROR seen" in texts(page)[-1])
+        time.sleep(1.2)
+        assert page.evaluate("window.told") == []
+        plain = icon(page)
+        page.evaluate(_HIDE, True)
+        daemon.append("app.log", *(f"ERROR failed {i}\x1b[31m" for i in range(12)), "INFO fine")
+        until(lambda: page.evaluate("window.told.length") == 1, "told once", 30)
+        assert page.title() == "(12) app"
+        assert icon(page) != plain
+        (told,) = page.evaluate("window.told")
+        assert "app" in told["body"]
+        assert len(told["body"]) <= 120
+        assert "\x1b" not in told["body"]
+        daemon.append("app.log", "ERROR once more")
+        time.sleep(1.5)
+        assert page.evaluate("window.told.length") == 1  # at most one in ten seconds
+        page.evaluate(_HIDE, False)
+        until(lambda: page.title() == "app")
+        assert icon(page) == plain

@@ -1,0 +1,135 @@
+"""What is copied is what is in the file."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.web.acceptance import (
+    click,
+    clipboard,
+    following,
+    key_of,
+    line,
+    numbers,
+    scroll_until,
+    settled,
+)
+from tests.web.looking import mode, texts, until
+from tests.web.real import Daemon
+
+pytestmark = pytest.mark.browser
+
+Visit = Callable[..., Any]
+ESC = "\x1b"
+ALLOWED = ["clipboard-read", "clipboard-write"]
+
+
+def test_rows_wrapped_folded_and_coloured(visit: Visit) -> None:
+    """A long wrapped line, a folded stack trace, a coloured line, tabs, trailing spaces and JSON:
+    selected and copied they are the file's text, without its escape sequences."""
+    trace = [
+        "2026-11-21T10:00:00Z ERROR boom",
+        "Traceback (most recent call last):",
+        *(f'  File "x.py", line {i}, in f' for i in range(20)),
+        "ValueError: no",
+    ]
+    lines = [
+        line(0),
+        f"{ESC}[31mred{ESC}[0m and\ttabs  and trailing   ",
+        "long " + "words and spaces " * 60,
+        *trace,
+        '{"time":"2026-11-21T10:00:09Z","level":"error","msg":"json  line","n":1.50}',
+        line(1),
+    ]
+    with Daemon({"app": "app.log"}) as daemon:
+        daemon.append("app.log", *lines)
+        page = visit(daemon.url)
+        page.context.grant_permissions(ALLOWED)
+        page.keyboard.press("z")
+        until(lambda: page.locator(".row-chip").count() == 1)
+        settled(page)
+        click(page, "order=000001")
+        page.locator(".row", has_text="order=000000").click(
+            modifiers=["Shift"], position={"x": 130, "y": 6}
+        )
+        page.keyboard.press("Control+c")
+        written = daemon.path("app.log").read_text().rstrip("\n")
+        expected = written.replace(f"{ESC}[31m", "").replace(f"{ESC}[0m", "")
+        assert clipboard(page, daemon) == expected
+        # The browser's own selection, by the mouse, from within one line into another.
+        page.keyboard.press("Escape")
+        first = page.locator(".row", has_text="order=000000").bounding_box()
+        last = page.locator(".row", has_text="order=000001").bounding_box()
+        page.mouse.move(first["x"] + 90, first["y"] + 8)
+        page.mouse.down()
+        page.mouse.move(last["x"] + 200, last["y"] + 10, steps=5)
+        page.mouse.move(last["x"] + 1100, last["y"] + 10, steps=3)
+        page.mouse.up()
+        page.keyboard.press("Control+c")
+        copied = clipboard(page, daemon)
+        assert expected.endswith(copied)
+        assert len(copied) > len(expected) - 60
+
+
+def test_five_thousand_lines(visit: Visit) -> None:
+    """A selection by Shift click over 5,000 lines, scrolled away meanwhile, equals the file."""
+    with Daemon({"app": "app.log"}) as daemon:
+        daemon.append("app.log", *map(line, range(6000)))
+        page = visit(daemon.url)
+        page.context.grant_permissions(ALLOWED)
+        following(page, 5999)
+        click(page, key_of(5990))
+        scroll_until(page, -900, lambda: 990 in numbers(page)[2:-2])
+        settled(page)
+        page.locator(".row", has_text=key_of(990)).click(
+            modifiers=["Shift"], position={"x": 130, "y": 6}
+        )
+        page.keyboard.press("Control+c")
+        until(lambda: "5,001 lines copied" in page.inner_text(".toasts"))
+        assert clipboard(page, daemon) == "\n".join(map(line, range(990, 5991)))
+
+
+def test_by_keyboard(visit: Visit) -> None:
+    """v begins to select whole lines, the arrows extend, y copies."""
+    with Daemon({"app": "app.log"}) as daemon:
+        daemon.append("app.log", *map(line, range(100)))
+        page = visit(daemon.url)
+        page.context.grant_permissions(ALLOWED)
+        following(page, 99)
+        for key in ("k", "k", "v", "k", "k", "y"):
+            page.keyboard.press(key)
+        time.sleep(0.2)
+        assert clipboard(page, daemon) == "\n".join(map(line, range(96, 99)))
+        assert mode(page) == "Reading"
+
+
+def test_on_plain_http(visit: Visit) -> None:
+    """Where the browser gives no clipboard to pages, on http by a name, copying works all the same:
+    by Ctrl C, by y, and by a link."""
+    daemon = Daemon({"app": "app.log"}, access={"tokens": "none", "hosts": ["logs.test"]})
+    daemon.append("app.log", *map(line, range(50)))
+    with daemon:
+        page = visit(f"http://logs.test:{daemon.port}/")
+        following(page, 49)
+        assert page.evaluate("[isSecureContext, typeof navigator.clipboard]") == [
+            False,
+            "undefined",
+        ]
+        page.context.grant_permissions(ALLOWED, origin=daemon.url.rstrip("/"))
+        click(page, key_of(40))
+        page.keyboard.press("y")
+        assert clipboard(page, daemon) == line(40)
+        page.locator(".row", has_text=key_of(44)).click(
+            modifiers=["Shift"], position={"x": 130, "y": 6}
+        )
+        page.keyboard.press("Control+c")
+        assert clipboard(page, daemon) == "\n".join(map(line, range(40, 45)))
+        page.keyboard.press("Escape")
+        page.keyboard.press("Y")
+        until(lambda: "copied" in page.inner_text(".toasts"))
+        assert clipboard(page, daemon).startswith(f"http://logs.test:{daemon.port}/#s=app&at=")
+        assert texts(page)

@@ -1,0 +1,175 @@
+"""On a phone: everything is reachable with a thumb, and nothing is cut off."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tests.web.acceptance import Stream, contiguous, following, line, numbers
+from tests.web.looking import mode, texts, until
+from tests.web.real import Daemon
+
+pytestmark = pytest.mark.browser
+
+Visit = Callable[..., Any]
+
+SIZES = [(390, 844), (320, 568)]
+
+
+@pytest.fixture
+def daemon() -> Iterator[Daemon]:
+    """A daemon on two logs, one with long lines."""
+    real = Daemon({"app": "app.log", "shop/other": "other.log"})
+    real.append("other.log", *map(line, range(5000, 5040)))
+    real.append("app.log", *(f"{line(i)} {'word ' * (i % 40)}" for i in range(3000)))
+    with real:
+        yield real
+
+
+def phone(visit: Visit, url: str, size: tuple[int, int]) -> Any:
+    """Open the page on a phone."""
+    width, height = size
+    return visit(
+        url, viewport={"width": width, "height": height}, has_touch=True, is_mobile=True,
+        device_scale_factor=2,
+    )  # fmt: skip
+
+
+def fits(page: Any) -> bool:
+    """Tell whether the page is no wider than the screen."""
+    return bool(
+        page.evaluate(
+            "[document.documentElement, document.body].every((el) => el.scrollWidth <= innerWidth)"
+        )
+    )
+
+
+def too_small(page: Any) -> list[str]:
+    """Return the controls that a thumb would miss."""
+    found = page.evaluate("""() => {
+      const top = (el) => {
+        const b = el.getBoundingClientRect();
+        const hit = document.elementFromPoint(b.left + b.width / 2, b.top + b.height / 2);
+        return hit && (el === hit || el.contains(hit) || hit.contains(el));
+      };
+      return [...document.querySelectorAll('button, [role=treeitem], select, input, a[href]')]
+        .filter((el) => !el.closest('.row') && el.offsetParent !== null && top(el))
+        .map((el) => [el, el.getBoundingClientRect()])
+        .filter(([, b]) => b.width > 0 && (b.height < 43.5 || b.width < 43.5))
+        .map(([el, b]) => [el.localName, el.className, el.getAttribute('aria-label'),
+          el.textContent, Math.round(b.width), Math.round(b.height)].join(' '));
+    }""")
+    return list(found)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_nothing_is_cut_off_and_nothing_too_small(
+    visit: Visit, daemon: Daemon, size: tuple[int, int]
+) -> None:
+    """No sideways scrolling of the page, and every target is as large as a thumb: following,
+    reading, with the sources, the filter, find, time and the menu open."""
+    page = phone(visit, f"{daemon.url}#s=app", size)
+    following(page, 2999)
+    assert fits(page)
+    assert too_small(page) == []
+    page.keyboard.press("k")
+    until(lambda: mode(page) == "Reading")
+    assert fits(page)
+    assert too_small(page) == []
+    for name in ("Sources", "Filter", "Time"):
+        page.locator(".tab", has_text=name).tap()
+        time.sleep(0.4)
+        assert fits(page), name
+        assert too_small(page) == [], name
+        page.keyboard.press("Escape")
+        time.sleep(0.3)
+    page.get_by_label("Find", exact=True).first.tap()
+    time.sleep(0.3)
+    assert fits(page)
+    assert too_small(page) == []
+    page.keyboard.press("Escape")
+    page.get_by_label("More").tap()
+    time.sleep(0.3)
+    assert fits(page)
+    assert too_small(page) == []
+
+
+def test_by_thumb(visit: Visit, daemon: Daemon) -> None:
+    """Sources, filter, time, errors, find and the way back to the end work by taps."""
+    page = phone(visit, f"{daemon.url}#s=shop/other", (390, 844))
+    following(page, 5039)
+    page.locator(".tab", has_text="Sources").tap()
+    page.locator(".tree-row", has_text="app").tap()
+    following(page, 2999)
+    page.locator(".tab", has_text="Prev error").tap()
+    until(lambda: page.locator(".row.cur", has_text="order=002750").count())
+    assert mode(page) == "Reading"
+    page.locator(".tab", has_text="Prev error").tap()
+    until(lambda: page.locator(".row.cur", has_text="order=002250").count())
+    page.locator(".tab", has_text="Next error").tap()
+    until(lambda: page.locator(".row.cur", has_text="order=002750").count())
+    page.locator(".tab", has_text="Time").tap()
+    page.keyboard.type("2026-11-21T10:10:00Z")
+    page.keyboard.press("Enter")
+    until(lambda: page.locator(".row.cur", has_text="order=000600").count())
+    daemon.append("app.log", *map(line, range(3000, 3020)))
+    until(lambda: "20 new lines" in page.inner_text(".new-button"))
+    page.locator(".new-button").tap()
+    following(page, 3019)
+    assert mode(page) == "Following"
+    page.locator(".tab", has_text="Filter").tap()
+    page.keyboard.type("c_3")
+    page.keyboard.press("Enter")
+    until(lambda: all("c_3" in text for text in texts(page)))
+
+
+def test_a_swipe_is_not_disturbed(visit: Visit, daemon: Daemon) -> None:
+    """A touch upwards reads at once; history that is put in front while the finger moves writes no
+    scroll position, so momentum goes on."""
+    page = phone(visit, f"{daemon.url}#s=app", (390, 844))
+    following(page, 2999)
+    session = page.context.new_cdp_session(page)
+    page.evaluate("""() => {
+      const el = document.querySelector('.scroller');
+      const own = Object.getOwnPropertyDescriptor(Element.prototype, 'scrollTop');
+      window.writes = 0;
+      window.armed = false;
+      Object.defineProperty(el, 'scrollTop', {get() { return own.get.call(this); },
+        set(v) { if (window.armed) window.writes++; own.set.call(this, v); }});
+    }""")
+
+    def swipe(distance: int) -> None:
+        session.send("Input.synthesizeScrollGesture", {
+            "x": 150, "y": 400, "yDistance": distance, "speed": 3000, "gestureSourceType": "touch",
+        })  # fmt: skip
+
+    with Stream(daemon, "app.log", 200, 3000):
+        swipe(300)
+        until(lambda: mode(page) == "Reading")
+        page.evaluate("window.armed = true")
+        before = numbers(page)[0]
+        for _ in range(5):
+            swipe(2500)
+            shown = numbers(page)
+            assert contiguous(shown)
+        assert shown[0] < before - 100
+        assert page.evaluate("window.writes") == 0
+
+
+def test_without_storage(visit: Visit, daemon: Daemon) -> None:
+    """A browser that keeps nothing for the page shows the log and obeys all the same, and the
+    settings say so."""
+    page = visit("about:blank", wait=False)
+    page.add_init_script(
+        "Object.defineProperty(window, 'localStorage', {get() { throw new DOMException('no'); }})"
+    )
+    page.goto(f"{daemon.url}#s=app")
+    page.wait_for_selector(".row:not(.rule)")
+    following(page, 2999)
+    page.get_by_label("Theme").click()
+    page.keyboard.press("z")
+    page.get_by_label("Settings").click()
+    until(lambda: "keeps nothing" in page.inner_text("dialog.settings"))

@@ -1,0 +1,199 @@
+"""The list of sources, and several logs in one window."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.web.acceptance import click, following, key_of, line, numbers, settled
+from tests.web.looking import rows, texts, top_of, until, wheel
+from tests.web.real import Daemon
+
+pytestmark = pytest.mark.browser
+
+Visit = Callable[..., Any]
+
+
+def names(page: Any) -> list[str]:
+    """Return what stands in the rows of the list."""
+    found = page.evaluate("[...document.querySelectorAll('.tree-row')].map((r) => r.textContent)")
+    return list(found)
+
+
+def test_five_hundred_sources(visit: Visit) -> None:
+    """Five hundred files are as many elements as fit on the screen; typing narrows them at once, in
+    any order of words; Enter opens; a new file appears by itself."""
+    daemon = Daemon({"many": "many/**/*.log"})
+    for i in range(500):
+        daemon.append(f"many/group{i % 20:02d}/service-{i:03d}.log", line(i))
+    with daemon:
+        page = visit(daemon.url)
+        until(lambda: "500" in page.inner_text(".side"), "500 live", 30)
+        assert page.locator(".tree-row").count() < 60
+        assert page.evaluate("document.querySelectorAll('*').length") < 600
+        page.keyboard.press("s")
+        page.keyboard.type("serv 077")
+        until(lambda: page.locator(".tree-row.source").count() == 1)
+        assert page.locator(".tree-row.source mark").all_inner_texts() == ["serv", "077"]
+        page.keyboard.press("Enter")
+        until(lambda: numbers(page) == [77])
+        page.locator(".side input").fill("brand new")
+        until(lambda: "No source has" in page.inner_text(".side"))
+        daemon.append("many/brand-new.log", line(500))
+        until(lambda: any("brand-new" in name for name in names(page)), "it appears", 30)
+
+
+def test_states_have_a_shape_and_a_reason(visit: Visit) -> None:
+    """A file that is not there, one that may not be read, a directory: each has its own mark and
+    word in the list, and says why when it is opened."""
+    daemon = Daemon({"app": "app.log", "late": "late.log", "locked": "locked.log", "dir": "dir"})
+    daemon.append("app.log", line(1))
+    daemon.append("locked.log", "secret")
+    daemon.path("dir").mkdir()
+    nobody = os.geteuid() == 0
+    daemon.path("locked.log").chmod(0)
+    with daemon:
+        page = visit(daemon.url)
+        until(lambda: any("late" in name and "not there yet" in name for name in names(page)))
+        shapes = page.evaluate(
+            "Object.fromEntries([...document.querySelectorAll('.tree-row.source')]"
+            ".map((r) => [r.dataset.path, r.querySelector('.mark').className]))"
+        )
+        assert len({shapes[name] for name in ("app", "late", "dir")}) == 3
+        page.locator(".tree-row", has_text="late").click()
+        until(lambda: "Not there yet" in page.inner_text(".notice"))
+        assert "late.log" in page.inner_text(".notice")
+        page.locator(".tree-row", has_text="dir").click()
+        until(lambda: "not a file" in page.inner_text(".notice").lower())
+        if not nobody:  # root may read everything
+            page.locator(".tree-row", has_text="locked").click()
+            until(lambda: "cannot be read" in page.inner_text(".notice"))
+        daemon.append("late.log", "here I am")
+        page.locator(".tree-row", has_text="late").click()
+        until(lambda: texts(page) == ["here I am"], seconds=30)
+        until(lambda: not any("not there yet" in name for name in names(page)))
+
+
+def test_what_came_unseen_is_counted(visit: Visit) -> None:
+    """Lines of a log that is not on screen are counted exactly, red where errors are among them;
+    opening it takes the count away and marks where they begin."""
+    daemon = Daemon({"app": "app.log", "other": "other.log"})
+    daemon.append("app.log", *map(line, range(20)))
+    daemon.append("other.log", *map(line, range(240)))
+    with daemon:
+        page = visit(f"{daemon.url}#s=other")
+        following(page, 239)
+        page.locator(".tree-row", has_text="app").click()
+        following(page, 19)
+        daemon.append("other.log", *map(line, range(240, 277)))
+        count = page.locator(".tree-row", has_text="other").locator(".tree-count")
+        until(lambda: count.inner_text() == "37", "37 unseen")
+        assert "errors" in count.get_attribute("class")
+        page.locator(".tree-row", has_text="other").click()
+        following(page, 276)
+        until(lambda: count.inner_text() == "")
+        until(lambda: any(row["rule"] and "New since" in row["text"] for row in rows(page)))
+        shown = [row["text"] for row in rows(page)]
+        rule = next(k for k, text in enumerate(shown) if "New since" in text)
+        assert key_of(239) in shown[rule - 1]
+        assert key_of(240) in shown[rule + 1]
+
+
+def at(second: int, name: str) -> str:
+    """Return a line of one of three services."""
+    return f"2026-11-21T10:{second // 60:02d}:{second % 60:02d}Z {name} says order={second:06d}"
+
+
+def test_three_logs_in_the_order_of_their_times(visit: Visit) -> None:
+    """Merged logs stand in the order of their times, with their names and colours; a late line says
+    how late it is and moves nothing; hiding one of them leaves the current line where it is."""
+    logs = ["alpha", "beta", "gamma"]
+    daemon = Daemon({name: f"{name}.log" for name in logs})
+    for k, name in enumerate(logs):
+        daemon.append(f"{name}.log", *(at(3 * i + k, name) for i in range(600)))
+    with daemon:
+        page = visit(f"{daemon.url}#s=alpha,beta,gamma")
+        until(lambda: numbers(page)[-1:] == [1799], "the newest last")
+        shown = numbers(page)
+        assert shown == list(range(shown[0], 1800))
+        assert {row["number"] for row in rows(page)} == set(logs)
+        colours = {
+            page.evaluate("(el) => getComputedStyle(el).borderLeftColor", handle)
+            for handle in page.locator(".row:not(.rule)").element_handles()[-6:]
+        }
+        assert len(colours) == 3
+        daemon.append("alpha.log", at(1802, "alpha"))
+        until(lambda: numbers(page)[-1] == 1802)
+        for _ in range(6):
+            wheel(page, -1500)
+            time.sleep(0.1)
+        before = settled(page)
+        i = next(n for n in numbers(page)[10:] if n % 3 == 0)
+        place = click(page, key_of(i))
+        daemon.append("gamma.log", at(1700, "gamma"))
+        time.sleep(1)
+        assert [row["text"] for row in rows(page)] == [row["text"] for row in before]
+        page.locator(".log-chip-name", has_text="beta").click()
+        until(lambda: numbers(page) and all(n % 3 != 1 for n in numbers(page)), "beta is hidden")
+        until(lambda: abs((top_of(page, key_of(i)) or 0) - place) <= 1, "it did not move")
+        page.keyboard.press("End")
+        until(lambda: any("late" in row["text"] for row in rows(page)[-3:]), "the late line")
+
+
+def test_a_merge_reads_back_through_all(visit: Visit) -> None:
+    """Upwards a merge is complete: no line of any log is missing or out of its order."""
+    logs = ["alpha", "beta", "gamma"]
+    daemon = Daemon({name: f"{name}.log" for name in logs})
+    for k, name in enumerate(logs):
+        daemon.append(f"{name}.log", *(at(3 * i + k, name) for i in range(500)))
+    with daemon:
+        page = visit(f"{daemon.url}#s=alpha,beta,gamma")
+        until(lambda: numbers(page)[-1:] == [1499])
+        got = set(numbers(page))
+        for _ in range(200):
+            page.keyboard.press("PageUp")
+            time.sleep(0.05)
+            shown = numbers(page)
+            assert shown == list(range(shown[0], shown[0] + len(shown))) if shown else True
+            got |= set(shown)
+            if 0 in got:
+                break
+        assert got == set(range(1500))
+
+
+def test_open_by_name(visit: Visit) -> None:
+    """Ctrl K finds logs and commands by a few letters; Enter opens, Ctrl Enter opens beside."""
+    daemon = Daemon({"shop/orders": "orders.log", "shop/mailer": "mailer.log"})
+    daemon.append("orders.log", *map(line, range(30)))
+    daemon.append("mailer.log", *map(line, range(100, 130)))
+    with daemon:
+        page = visit(f"{daemon.url}#s=shop/orders")
+        following(page, 29)
+        page.keyboard.press("Control+k")
+        page.keyboard.type("mail")
+        page.keyboard.press("Enter")
+        following(page, 129)
+        page.keyboard.press("Control+k")
+        page.keyboard.type("orders")
+        page.keyboard.press("Control+Enter")
+        until(lambda: page.locator(".pane").count() == 2)
+        following(page, 29)
+        # The address tells of both, and Back closes what was opened.
+        until(lambda: re.search(r"s=shop/mailer.*p=s=shop/orders", page.url), "both in the address")
+
+
+def test_first_run(visit: Visit) -> None:
+    """A daemon that follows nothing says what to write where, and shows the log that then comes."""
+    daemon = Daemon({})
+    with daemon:
+        page = visit(daemon.url, wait=False)
+        until(lambda: "No logs yet" in page.inner_text(".main"))
+        text = page.inner_text(".main")
+        assert "sources:" in text
+        assert "path:" in text
+        assert "SIGHUP" in text or "reload" in text
