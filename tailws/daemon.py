@@ -48,6 +48,7 @@ from tailws.server.listener import (
     own_names,
     tls_context,
 )
+from tailws.server.liveness import Liveness
 from tailws.server.metrics import Metrics
 from tailws.server.rules import Rules
 from tailws.server.site import SECURITY_HEADERS, Site, find_page, read_page
@@ -59,8 +60,8 @@ from tailws.ws import Accepted, CloseCode, DeflatePolicy
 log = logging.getLogger(__name__)
 
 Loader = Callable[[list[Problem]], Config]
-#: Seconds between two rounds over the clients: who is due for a ping, who has not answered one.
-ROUND = 1.0
+#: Seconds between two looks at whether there is something to tell about ourselves.
+TICK = 1.0
 #: Seconds between two looks at what systemd shows as our status.
 STATUS = 5.0
 #: The key of the listeners that systemd has passed, among the addresses of the config.
@@ -91,10 +92,16 @@ def run(
 class Daemon:
     """Owns the loop and all that runs on it."""
 
-    def __init__(self, cfg: Config, loader: Loader | None = None) -> None:
+    def __init__(
+        self,
+        cfg: Config,
+        loader: Loader | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`clock` is monotonic seconds: everything that waits for a time goes by it."""
         self.config = cfg
         self._loader = loader
-        self.loop = Loop()
+        self.loop = Loop(clock)
         files = _raise_open_files()
         limits = cfg.limits
         self._watch = Watch(self.loop, limits.files.watches, limits.files.watches > 0)
@@ -111,6 +118,7 @@ class Daemon:
         self._access = self._make_access(cfg)
         self._access_log = self._make_access_log(cfg)
         self.clients: set[Client] = set()
+        Liveness(self.loop, self.clients, lambda: self.config.limits.clients)
         self._rules = Rules(self._lookouts, self.clients, time.time)
         self._shared = Shared(
             self.loop,
@@ -156,7 +164,6 @@ class Daemon:
         self._listeners: dict[str, list[Listener]] = {}
         self._tls: dict[str, ssl.SSLContext | None] = {}
         self._shown = (0.0, 0)  # when the status was shown, and the lines read until then
-        self._rounds: Timer | None = None
         self._watchdog: Timer | None = None
 
     # -- start
@@ -189,7 +196,7 @@ class Daemon:
         signal.signal(signal.SIGPIPE, signal.SIG_IGN)
         # F_SETLEASE sends SIGIO to its holder when a writer comes; the answer is the only news.
         signal.signal(signal.SIGIO, signal.SIG_IGN)
-        self._rounds = self.loop.call_later(ROUND, self._round)
+        self.loop.call_later(TICK, self._tick)
         log.info(
             "tailws %s listens on %s, %d sources",
             tailws.__version__,
@@ -293,26 +300,18 @@ class Daemon:
         for client in list(self.clients):
             client.vanished(source.name)
 
-    def _round(self) -> None:
-        """Ping who is silent, drop who does not answer."""
-        clients = self._shared.clients
-        now = self.loop.clock()
-        for client in list(self.clients):
-            if client.pinged_at:
-                if now - client.pinged_at > clients.ping_timeout:
-                    client.lost()
-            elif now - client.seen_at > clients.ping_after:
-                client.ping()
-        if now - self._shown[0] >= STATUS:
-            self._show_status()
-        report_dropped()
-        self._rounds = self.loop.call_later(ROUND, self._round)
-
     # -- systemd
 
     def _feed_watchdog(self, every: float) -> None:
         systemd.notify("WATCHDOG=1")
         self._watchdog = self.loop.call_later(every, lambda: self._feed_watchdog(every))
+
+    def _tick(self) -> None:
+        """Tell systemd how we are, and the log what it has lost."""
+        self.loop.call_later(TICK, self._tick)
+        if self.loop.clock() - self._shown[0] >= STATUS:
+            self._show_status()
+        report_dropped()
 
     def _show_status(self) -> None:
         """What `systemctl status` shows, with the lines read in each second since the last look."""
@@ -366,6 +365,7 @@ class Daemon:
         for listeners in self._listeners.values():
             for listener in listeners:
                 listener.set_options(_socket_options(cfg.limits))
+        self._watch.limit = cfg.limits.files.watches
         shared = self._shared
         shared.clients = cfg.limits.clients
         shared.lines = cfg.limits.lines

@@ -90,7 +90,7 @@ class Watch:
 
     def __init__(self, loop: Loop, limit: int = 8192, enabled: bool = True) -> None:
         self._loop = loop
-        self._limit = limit
+        self.limit = limit  # may be changed at any time
         self._enabled = enabled
         self._inotify: InotifyFD | None = None
         self._changed: dict[int, Watched] = {}
@@ -128,7 +128,7 @@ class Watch:
     def _add(self, path: bytes, mask: Mask, hint: Callable[[], None]) -> Watched | None:
         if not self._enabled:
             return None
-        if self._count >= self._limit:
+        if self._count >= self.limit:
             self._tell("the limit of watches is reached", "limits.files.watches")
             return None
         self._next += 1

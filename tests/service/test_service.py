@@ -114,6 +114,7 @@ def test_a_throw_away_user_reads_logs_by_its_groups(service: Machine, websocket:
     assert heads(socket, "lines")[1:] == ["app 1"]
     service.append("/var/log/app.log", "app 2\n")
     assert heads(socket, "lines")[1:] == ["app 2"]
+    assert metric(service, 'tailws_watch_mode{mode="inotify"}') == 1
 
 
 def test_the_token_is_a_credential(service: Machine) -> None:
@@ -257,7 +258,7 @@ def test_a_journal_that_stands_still_holds_up_nobody(service: Machine, websocket
     pid = service.show("tailws", "MainPID")
     service.kill("systemd-journald", signal.SIGSTOP)
     try:
-        for i in range(40):
+        for i in range(28):
             service.run("kill", "-HUP", pid)
             service.append("/var/log/app.log", f"line {i}\n")
             while f"line {i}" not in heads(socket, "lines"):
@@ -312,6 +313,7 @@ def test_socket_activation(service: Machine, websocket: Open) -> None:
     pid = service.show("tailws-activated", "MainPID")
     links = service.run("nsenter", "-t", pid, "-n", "ip", "-brief", "link").splitlines()
     assert [link.split()[0] for link in links] == ["lo"]
+    assert metric(service, 'tailws_watch_mode{mode="inotify"}') == 1
     service.systemctl("reload", "tailws-activated")
     service.systemctl("stop", "tailws.socket", "tailws-activated")
 
