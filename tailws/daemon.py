@@ -44,6 +44,7 @@ from tailws.server.listener import (
     Listener,
     ListenError,
     SocketOptions,
+    is_filtered,
     open_sockets,
     own_names,
     tls_context,
@@ -253,6 +254,12 @@ class Daemon:
                 listener.close()
         for address, sock in opened:
             self._add_listener(address, sock, unlink=True)
+            if is_filtered(sock):
+                log.warning(
+                    "%s: connections from other machines are dropped by IPAddressDeny= of the "
+                    "unit, or a firewall; any-address.conf opens it",
+                    address,
+                )
 
     def _add_listener(self, address: str, sock: socket.socket, *, unlink: bool) -> None:
         unix = sock.family == socket.AF_UNIX

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import grp
+import ipaddress
 import logging
 import os
 import socket
@@ -202,6 +203,32 @@ def describe(sock: socket.socket) -> str:
         return f"unix:{name}"
     host = f"[{name[0]}]" if ":" in name[0] else name[0]
     return f"{host}:{name[1]}"
+
+
+def is_filtered(sock: socket.socket) -> bool:
+    """Tell whether a filter drops what other machines send to a listening socket.
+
+    `IPAddressDeny=` of the unit (systemd.resource-control(5)) does so in silence, but refuses what
+    we send ourselves with EPERM: here an empty datagram to our own address.
+    """
+    if sock.family == socket.AF_UNIX:
+        return False
+    host, _, *scope = sock.getsockname()
+    ip = ipaddress.ip_address(host.partition("%")[0])
+    if ip.is_loopback:
+        return False
+    try:
+        if ip.is_unspecified:
+            with socket.socket(sock.family, socket.SOCK_DGRAM) as route:
+                route.connect(("192.0.2.1" if ip.version == 4 else "2001:db8::1", 9))
+                host = route.getsockname()[0]
+        with socket.socket(sock.family, socket.SOCK_DGRAM) as probe:
+            probe.sendto(b"", socket.MSG_DONTWAIT, (host, 9, *scope))  # discard (RFC 863)
+    except PermissionError:
+        return True
+    except OSError:
+        pass  # no route: then nobody else is there
+    return False
 
 
 def own_names(listening: Iterable[Listen]) -> set[str]:

@@ -166,23 +166,23 @@ class Machine:
 
     # -- network
 
-    def connect(self, address: tuple[str, int] | str) -> socket.socket:
+    def connect(self, address: tuple[str, int] | str, timeout: float = DEADLINE) -> socket.socket:
         """Return a socket connected to a TCP address, or to a Unix socket's path, in here.
 
         A socket belongs for good to the network namespace of the thread that makes it.
         """
-        return self.inside.submit(self._connect, address).result()
+        return self.inside.submit(self._connect, address, timeout).result()
 
     def _enter(self) -> None:
         libc = ctypes.CDLL(None, use_errno=True)
         with open(f"/proc/{self.pid}/ns/net") as space:
             assert libc.setns(space.fileno(), CLONE_NEWNET) == 0, os.strerror(ctypes.get_errno())
 
-    def _connect(self, address: tuple[str, int] | str) -> socket.socket:
+    def _connect(self, address: tuple[str, int] | str, timeout: float = DEADLINE) -> socket.socket:
         unix = isinstance(address, str)
         sock = socket.socket(socket.AF_UNIX if unix else socket.AF_INET, socket.SOCK_STREAM)
         try:
-            sock.settimeout(DEADLINE)
+            sock.settimeout(timeout)
             sock.connect(str(self.path(address)) if isinstance(address, str) else address)
         except BaseException:
             sock.close()

@@ -302,6 +302,30 @@ def test_logs_of_root_by_a_drop_in(service: Machine, websocket: Open) -> None:
     assert heads(socket, "lines")[1:] == ["secret 2"]
 
 
+def test_other_addresses_by_a_drop_in(service: Machine) -> None:
+    """Packets of others are dropped, whatever the config says, and the log says so at the start;
+    with any-address.conf they are served, and nothing is said."""
+    service.run("ip", "address", "replace", "10.9.9.1/32", "dev", "lo")
+    service.write(CONFIG, BASE.replace("127.0.0.1:3368", "10.9.9.1:3368"))
+    warned = "connections from other machines are dropped by IPAddressDeny="
+    for opened in (False, True):
+        if opened:
+            service.run("mkdir", "-p", "/run/systemd/system/tailws.service.d")
+            service.run(
+                "cp", "/usr/share/tailws/any-address.conf", "/run/systemd/system/tailws.service.d/"
+            )
+            service.systemctl("daemon-reload")
+        service.systemctl("restart", "tailws")
+        invocation = service.show("tailws", "InvocationID")
+        entries = service.journal(f"_SYSTEMD_INVOCATION_ID={invocation}", "-p4")
+        assert any(warned in entry["MESSAGE"] for entry in entries) is not opened
+        if opened:
+            service.connect(("10.9.9.1", 3368)).close()
+        else:
+            with pytest.raises(TimeoutError):
+                service.connect(("10.9.9.1", 3368), 1.0)
+
+
 def test_socket_activation(service: Machine, websocket: Open) -> None:
     """With tailws.socket the service starts when somebody connects, has no network of its own, and
     takes the place of tailws.service."""
