@@ -1,11 +1,13 @@
 """Hints that something changed, from inotify(7) through watchdog; never more than hints.
 
 A hint may be late, double, lost or wrong: it only makes the next look come earlier. Watchdog's
-`InotifyFD` is used rather than its Observer: one thread and one inotify instance for all watches
-instead of a thread each, a mask for each path (so the writes into a neighbour file that nobody
-follows cost nothing, and our own reads raise no event), and word of a queue that overflowed.
+`InotifyFD` is used rather than its Observer: one inotify instance for all watches instead of
+threads for each, a mask for each path (so the writes into a neighbour file that nobody follows cost
+nothing, and our own reads raise no event), and word of a queue that overflowed.
 
-Its thread does as little as can be done: it puts the watch into a set and wakes the loop once.
+Its thread is not started. The loop reads the descriptor when the selector says so, and gathers what
+one read tells: a thread would fight for the interpreter with each `send`, and cost a system call on
+either side to hand over a hint.
 
     directory   entries made, renamed, removed, their attributes; the directory itself moved
     file        written to; by its open descriptor, so a renamed file is watched on
@@ -29,7 +31,7 @@ from watchdog.observers.inotify_c import (
     WatchDescriptor,
 )
 
-from tailws.runtime.loop import Loop
+from tailws.runtime.loop import READ, Loop
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +49,17 @@ IN_DIRECTORY = Mask(
 IN_FILE = Mask(_C.IN_MODIFY)
 
 
+class _Inotify(InotifyFD):
+    """Watchdog's inotify for a selector."""
+
+    def fileno(self) -> int:
+        return self._inotify_fd
+
+    def close(self) -> None:
+        self._is_reading = False  # nobody is inside `read_events`: it may close the descriptors
+        super().close()
+
+
 class Watched:
     """One watch. `close` gives it back; `alive` turns False when the kernel has dropped it."""
 
@@ -59,8 +72,6 @@ class Watched:
         self.wd = WatchDescriptor(-1)
         self.alive = True
         self.events = 0  # since the watch was made: who watches decides what is a flood
-
-    # called in watchdog's thread
 
     def on_event(self, event: InotifyEvent) -> None:
         self.events += 1
@@ -75,14 +86,12 @@ class Watched:
     def on_queue_overflow(self) -> None:
         self._watch._note(self)
 
-    # called in the loop
-
     def close(self) -> None:
         self._watch._remove(self)
 
 
 class Watch:
-    """Owns watchdog's thread and the set of watches that have something to tell.
+    """Owns the inotify instance and the set of watches that have something to tell.
 
     `limit` bounds the watches held at once; the kernel's own bound is
     `fs.inotify.max_user_watches`. Without a watch the caller looks by the clock.
@@ -92,9 +101,8 @@ class Watch:
         self._loop = loop
         self.limit = limit  # may be changed at any time
         self._enabled = enabled
-        self._inotify: InotifyFD | None = None
+        self._inotify: _Inotify | None = None
         self._changed: dict[int, Watched] = {}
-        self._woken = False
         self._count = 0
         self._next = 0
         self._told: set[str] = set()
@@ -118,12 +126,12 @@ class Watch:
         return self._add(b"/proc/self/fd/%d" % fd, IN_FILE, hint)
 
     def close(self) -> None:
-        """Stop the thread. Idempotent."""
+        """Give all watches back. Idempotent."""
         inotify, self._inotify = self._inotify, None
         self._enabled = False
         if inotify is not None:
-            inotify.stop()
-            inotify.join()
+            self._loop.unregister(inotify.fileno())
+            inotify.close()
 
     def _add(self, path: bytes, mask: Mask, hint: Callable[[], None]) -> Watched | None:
         if not self._enabled:
@@ -135,8 +143,8 @@ class Watch:
         watched = Watched(self, self._next, hint)
         try:
             if self._inotify is None:
-                self._inotify = InotifyFD()
-                self._inotify.start()
+                self._inotify = _Inotify()
+                self._loop.register(self._inotify.fileno(), READ, self._read)
             wd = self._inotify.add_callback(path, mask, watched, CallbackId(watched.number))
         except OSError as error:
             if error.errno not in (2, 20):  # ENOENT, ENOTDIR: it comes back by itself
@@ -167,17 +175,14 @@ class Watch:
             log.warning("inotify: %s (%s); files without a watch are polled", why, where)
 
     def _note(self, watched: Watched) -> None:
-        """In watchdog's thread: remember, and wake the loop unless that is under way."""
         self._changed[watched.number] = watched
-        if not self._woken:
-            self._woken = True
-            self._loop.call_from_thread(self._drain)
 
-    def _drain(self) -> None:
-        self._woken = False
+    def _read(self, _mask: int) -> None:
+        """Take what there is, then give each watch one hint for all its events."""
+        if self._inotify is None:
+            return
+        for event in self._inotify.read_events():
+            self._inotify.handle_event(event)
         while self._changed:
-            try:
-                _, watched = self._changed.popitem()
-            except KeyError:
-                return
+            _, watched = self._changed.popitem()
             watched.hint()
