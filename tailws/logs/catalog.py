@@ -425,4 +425,5 @@ def _reading(limits: config.Limits) -> Reading:
 
 
 def _retirement(limits: config.Limits) -> Retirement:
-    return Retirement(limits.files.retire_quiet, limits.files.retire_max)
+    files = limits.files
+    return Retirement(files.retire_quiet, files.retire_max, files.hold_deleted)

@@ -57,6 +57,7 @@ class Retirement:
 
     quiet: float = 10.0  # seconds without growth, where the kernel does not say that none writes
     longest: float = 3600.0  # seconds that its successor waits for a writer that never stops
+    deleted: float = 600.0  # seconds that it is held open for slow readers once it was deleted
 
 
 class Chain:
@@ -89,6 +90,7 @@ class Chain:
         self.shrunk = False  # smaller than it was, or begun anew: `overwritten` has to see to it
         self._looked_at = self._looked_before = clock()
         self._past: dict[tuple[int, int], Segment] = {}  # what was in the chain, latest last
+        self._deleted: dict[Segment, float] = {}  # since when a lost file has no name any more
         self._history: WeakValueDictionary[Identity, Segment] = WeakValueDictionary()
 
     @property
@@ -116,6 +118,7 @@ class Chain:
         if segment.users <= 0:
             self._changed_at.pop(segment, None)
             self._waits.pop(segment, None)
+            self._deleted.pop(segment, None)
             segment.close()
 
     def drop_first(self) -> None:
@@ -573,6 +576,26 @@ class Chain:
             segment.final = st.st_size
             return True
         return False
+
+    def let_go(self) -> None:
+        """Close what was deleted a while ago, so that its space on the disk is free. Readers that
+        had not come to its end get a gap."""
+        now = self._clock()
+        for segment in list(self._past.values()):
+            if not segment.lost or segment.fd < 0 or os.fstat(segment.fd).st_nlink:
+                self._deleted.pop(segment, None)
+                continue
+            since = self._deleted.setdefault(segment, now)
+            if now - since < self.retirement.deleted:
+                continue
+            try:
+                if not self.retire(segment):
+                    continue  # somebody writes on
+            except (OSError, Overwritten):
+                pass
+            log.info("%s: a deleted file is let go", segment.path)
+            segment.close()
+            self._deleted.pop(segment, None)
 
     def grew(self, segment: Segment) -> None:
         """A block of it was read."""

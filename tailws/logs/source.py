@@ -200,6 +200,7 @@ class Source:
             self.chain.see()
         else:
             changed = self.chain.look()
+            self.chain.let_go()
             for event in self.chain.news:
                 for tell in list(self._subscribers):
                     tell(event)
@@ -492,6 +493,8 @@ class Source:
             lost = segment.final - place.offset if segment.final is not None else None
             log.warning("%s: %s: a rotated file is gone before it was read", self.name, error)
             return Step(Gap(lost, "gone"), following.place(following.start))
+        if segment.lost and segment.fd < 0 and segment.final is not None:
+            return END  # it was let go; the gap is told when another file follows
         self._set_trouble(error)
         return END
 
