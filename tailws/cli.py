@@ -3,7 +3,7 @@
 | exit code | meaning |
 |---|---|
 | 0 | ended by SIGTERM or Ctrl-C; `check` found nothing wrong |
-| 1 | `reload`: the config was refused, or there was no answer; `service`: it could not be done |
+| 1 | `reload`: refused, or no answer; `service`, `check --service`: it could not be done |
 | 2 | the command line is wrong |
 | 69 | it cannot listen: the address is in use, or not permitted (EX_UNAVAILABLE) |
 | 70 | a bug in tailws (EX_SOFTWARE) |
@@ -187,6 +187,11 @@ def _check(arguments: list[str]) -> int:
         "Exits with 0 when the config can be used, with 78 when not.",
     )
     parser.add_argument("file", metavar="FILE", help="the config")
+    parser.add_argument(
+        "--service",
+        action="store_true",
+        help="as root: see the files as the systemd service does, with its groups",
+    )
     options = parser.parse_args(arguments)
     warnings: list[Problem] = []
     try:
@@ -194,7 +199,15 @@ def _check(arguments: list[str]) -> int:
     except ConfigError as error:
         return _refuse(error, EX_CONFIG)
 
+    from tailws import service
     from tailws.check import report
+
+    if options.service:
+        try:
+            groups = service.become()
+        except service.ServiceError as error:
+            return _fail(str(error), 1)
+        print(f"As the service: nobody, with the groups {', '.join(groups)}.")
 
     for line in report(config, options.file, warnings):
         print(line)

@@ -10,6 +10,7 @@ A Debian package does the same with the package manager's means.
 
 from __future__ import annotations
 
+import grp
 import os
 import shutil
 import subprocess
@@ -28,6 +29,10 @@ SHARE = Path("/usr/local/share/tailws")
 PACKAGED = (Path("/usr/lib/systemd/system"), Path("/lib/systemd/system"))
 #: What ProtectHome= hides from the service.
 HIDDEN = (Path("/home"), Path("/root"), Path("/run/user"))
+#: The groups that the units name, where systemd cannot be asked.
+GROUPS = ("adm", "systemd-journal")
+#: The user and group who own nothing.
+NOBODY = 65534
 #: What the units' ExecPaths= has already.
 EXECUTABLE = (Path("/usr"), Path("/lib"), Path("/lib64"))
 
@@ -98,6 +103,25 @@ def uninstall(*, purge: bool) -> None:
         elif logs.is_dir():
             shutil.rmtree(logs)
             _say(f"removed {logs}")
+
+
+def become() -> list[str]:
+    """Give up root for what the service's user may read; return the names of its groups.
+
+    Raises `ServiceError`. What a drop-in adds in capabilities is not taken into account.
+    """
+    if os.geteuid() != 0:
+        raise ServiceError("only root can look as the service; try it with sudo")
+    words = ["systemctl", "show", "tailws.service", "-p", "SupplementaryGroups", "--value"]
+    shown = ""
+    if shutil.which("systemctl"):
+        shown = subprocess.run(words, check=False, capture_output=True, text=True).stdout  # noqa: S603
+    known = {group.gr_name: group.gr_gid for group in grp.getgrall()}
+    groups = [name for name in shown.split() or GROUPS if name in known]
+    os.setgroups([known[name] for name in groups])
+    os.setresgid(NOBODY, NOBODY, NOBODY)
+    os.setresuid(NOBODY, NOBODY, NOBODY)
+    return groups
 
 
 def _may(action: str) -> None:

@@ -302,6 +302,18 @@ def test_logs_of_root_by_a_drop_in(service: Machine, websocket: Open) -> None:
     assert heads(socket, "lines")[1:] == ["secret 2"]
 
 
+def test_check_with_the_eyes_of_the_service(service: Machine) -> None:
+    """As root `tailws check` reads everything; with --service it tells which group is missing, by
+    the groups that the unit has now."""
+    service.write("/var/log/web.log", "web 1\n", 0o640, "www-data")
+    assert "cannot be read" not in service.run("tailws", "check", CONFIG)
+    said = service.run("tailws", "check", "--service", CONFIG)
+    assert "nobody, with the groups adm, systemd-journal." in said
+    assert "members of the group 'www-data' may (SupplementaryGroups=www-data)" in said
+    drop_in(service, "SupplementaryGroups=www-data")
+    assert "cannot be read" not in service.run("tailws", "check", "--service", CONFIG)
+
+
 def test_other_addresses_by_a_drop_in(service: Machine) -> None:
     """Packets of others are dropped, whatever the config says, and the log says so at the start;
     with any-address.conf they are served, and nothing is said."""
