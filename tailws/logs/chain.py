@@ -179,7 +179,10 @@ class Chain:
             self._is_back(newest)
             self.shrunk = st.st_size < newest.size
             newest.size = max(newest.size, st.st_size)
-            self.shrunk = self.shrunk or not newest.remember_head()
+            try:
+                self.shrunk = self.shrunk or not newest.remember_head()
+            except OSError:  # moved away this very moment, or not readable: look again
+                self._seen = None
             return True
         if not stat.S_ISREG(st.st_mode):
             return self._no_file("not-a-file", _kind(st.st_mode))

@@ -8,18 +8,28 @@ Which of them holds a given place is never decided here by name: the bytes prove
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import stat
+import time
+from bisect import bisect_left
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from tailws.logs.archive import UNPACKERS, Archive
-from tailws.logs.identity import MAX_ENTRIES, Identity, identify_path
+from tailws.logs.identity import MAX_ENTRIES, Identity, coarse_time, identify_path
 from tailws.logs.segment import Segment
 from tailws.text.lines import Codec
 
 #: Sub-directories searched for an `olddir`.
 MAX_FOLDERS = 32
+#: ns after which no further change of a directory can have the same time: some clock ticks.
+SETTLED = 50_000_000
+#: Directories whose last listing is kept.
+MAX_LISTINGS = 64
+#: Seconds for which a listing is believed, for file systems whose directories have no such times.
+LISTING_MAX_AGE = 2.0
 
 _PACKED = "|".join(re.escape(ending) for ending in UNPACKERS)
 _DATE = (
@@ -112,20 +122,59 @@ def _scan_one(
     directory: str, base: str, found: dict[tuple[int, int], Sibling], subs: list[str] | None
 ) -> None:
     try:
-        with os.scandir(directory) as entries:
-            for count, entry in enumerate(entries):
-                if count >= MAX_ENTRIES:
-                    return
-                match = rotation_of(entry.name, base)
-                if match is None:
-                    if subs is not None and len(subs) < MAX_FOLDERS and entry.is_dir():
-                        subs.append(entry.path)
-                    continue
-                sibling = _look(entry.path, match)
-                if sibling is not None:
-                    found.setdefault(sibling.identity.key, sibling)
+        listing = _listing(directory)
     except OSError:
         return
+    if subs is not None:
+        subs += listing.folders
+    stem, _, _ = base.rpartition(".")
+    prefix = stem or base
+    for at in range(bisect_left(listing.names, prefix), len(listing.names)):
+        name = listing.names[at]
+        if not name.startswith(prefix):
+            return
+        match = rotation_of(name, base)
+        sibling = _look(os.path.join(directory, name), match) if match is not None else None
+        if sibling is not None:
+            found.setdefault(sibling.identity.key, sibling)
+
+
+class _Listing(NamedTuple):
+    """What is in a directory."""
+
+    changed: int  # time of the directory, ns
+    read_at: float  # by the monotonic clock
+    names: list[str]  # sorted
+    folders: list[str]
+
+
+_listings: dict[str, _Listing] = {}
+
+
+def _listing(directory: str) -> _Listing:
+    """The entries of a directory: read again when its time says that some have changed.
+
+    A thousand logs in one directory look for their rotated files one after the other. A time that
+    is younger than the kernel's clock tick says nothing yet. Raises OSError.
+    """
+    changed = os.stat(directory).st_mtime_ns
+    now = time.monotonic()
+    kept = _listings.get(directory)
+    if kept and kept.changed == changed and now - kept.read_at < LISTING_MAX_AGE:
+        return kept
+    names: list[str] = []
+    folders: list[str] = []
+    with os.scandir(directory) as entries:
+        for entry in itertools.islice(entries, MAX_ENTRIES):
+            names.append(entry.name)
+            if len(folders) < MAX_FOLDERS and entry.is_dir():
+                folders.append(entry.path)
+    listing = _Listing(changed, now, sorted(names), folders)
+    if coarse_time() - changed > SETTLED:
+        if len(_listings) >= MAX_LISTINGS:
+            _listings.clear()
+        _listings[directory] = listing
+    return listing
 
 
 def _look(path: str, match: re.Match[str]) -> Sibling | None:
@@ -160,8 +209,7 @@ def _counts_up(by_number: list[Sibling]) -> bool:
     births = [sibling.identity.birth for sibling in by_number]
     writes = [sibling.written for sibling in by_number]
     return all(
-        times == sorted(times, reverse=True) and times[0] > times[-1]
-        for times in (births, writes)
+        times == sorted(times, reverse=True) and times[0] > times[-1] for times in (births, writes)
     )
 
 

@@ -331,7 +331,7 @@ def failing(function):
             raise OSError(errno.{error}, os.strerror(errno.{error}))
         return function(*arguments)
     return read
-for name in ("read", "readv", "pread", "preadv"):
+for name in ("pread", "preadv"):
     setattr(os, name, failing(getattr(os, name)))
 """
 
