@@ -260,6 +260,8 @@ class Catalog:
             from_start=self._started and match.from_pattern,
         )
         source.zone = zone(settings.timezone)
+        source.zone_name = "" if settings.timezone == "local" else settings.timezone
+        source.format = "" if settings.format == "auto" else settings.format
         source.on_trouble = self._troubled
         self._sources[match.name] = source
         self._made_from[match.name] = settings

@@ -94,6 +94,8 @@ class Source:
         self.chain = chain
         self.reading = reading or Reading()
         self.zone: tzinfo = UTC  # of times in it that name none
+        self.zone_name = ""  # the same for pages, where it is not the machine's
+        self.format = ""  # how its lines are built, where the config says so
         self.from_start = from_start  # it appeared while we were running: nothing may be skipped
         self.end: Place | None = None  # up to here the live end has been read
         self._subscribers: dict[Callable[[str], None], None] = {}

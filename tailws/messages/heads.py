@@ -31,6 +31,8 @@ class SourceInfo(Struct, kw_only=True, omit_defaults=True):
     modified: int | UnsetType = UNSET
     zone: str = ""
     """Of times in the log that name none, if it is not the daemon's."""
+    format: str = ""
+    """How its lines are built, if the config says so: `plain`, `json`, …"""
 
 
 class View(Struct, kw_only=True):

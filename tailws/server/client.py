@@ -504,7 +504,12 @@ HANDLERS: dict[type, Callable[..., None]] = {
 
 def source_info(source: Source) -> SourceInfo:
     return SourceInfo(
-        name=source.name, state=source.state, detail=source.reason, path=_shown(source.path)
+        name=source.name,
+        state=source.state,
+        detail=source.reason,
+        path=_shown(source.path),
+        zone=source.zone_name,
+        format=source.format,
     )
 
 

@@ -25,7 +25,7 @@ def rig() -> Iterator[Rig]:
         (rig.logs / "app.log.1.gz").write_bytes(gzip.compress(LINES[: len(LINES) // 2].encode()))
         (rig.logs / "app.log").write_text(LINES[len(LINES) // 2 :])
         (rig.logs / "other.log").write_text("old\n")
-        rig.follow("app.log", timezone="UTC")
+        rig.follow("app.log", timezone="UTC", format="plain")
         rig.follow("other.log", "other")
         rig.follow("n/*.log", "n")
         (rig.logs / "n").mkdir()
@@ -180,3 +180,12 @@ def test_rules_tell_every_page(rig: Rig) -> None:
                 file.write("kernel panic\n")
             head, body = asking.until("match")
             assert (head["rule"], head["source"], body) == ("panic", "app", ["kernel panic"])
+
+
+def test_the_list_says_how_a_log_is_written(rig: Rig, asking: Asking) -> None:
+    """What the config knows about a log, the page need not guess."""
+    infos = {info["name"]: info for info in asking.hello["sources"]}
+    assert infos["app"]["zone"] == "UTC"
+    assert infos["app"]["format"] == "plain"
+    assert infos["app"]["size"] > 0
+    assert not infos["other"].keys() & {"zone", "format"}
