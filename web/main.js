@@ -459,7 +459,11 @@ function refresh() {
     last: pane?.lastLine ? clock(pane.lastLine, zone) : "",
   }));
   const offered = { split: slots.length < MOST_PANES, many: slots.length > 1, download: features.has("download") };
-  for (const slot of slots) slot.pane.drawHead(offered);
+  slots.forEach((slot, k) => {
+    slot.pane.drawHead(offered);
+    const its = slot.pane.shown.join(", ") || "log";
+    attribute(slot.pane.el, "aria-label", slots.length > 1 ? `Pane ${k + 1}, ${its}` : its);
+  });
   say(phoneName, pane?.shown.map((name) => name.split("/").pop()).join(", ") || "tailws");
   say(phoneState, phoneWords(first.socket.state.phase, pane));
   show(bell, !!pane?.shown.length);

@@ -35,6 +35,7 @@
  */
 
 import { Block, Blocks, ruleBlock } from "./blocks.js";
+import { Losses } from "./losses.js";
 import { filterKeys, lineStarts } from "./protocol.js";
 import { Weave } from "./weave.js";
 
@@ -74,6 +75,7 @@ export class Feed {
     /** Searching in a rare filter: where to, or null. @type {{source: string, time: number} | null} */
     this.searching = null;
     this.stopped = false;
+    this.losses = new Losses();
     this.weave = new Weave(this.blocks, host);
     /** Sources of which nothing is below the window. @type {Set<string>} */
     this.atEnd = new Set();
@@ -115,6 +117,7 @@ export class Feed {
       if (!sources.includes(source)) this.#send({ type: "unsubscribe", source });
     }
     const first = sources.join("\n") !== this.sources.join("\n");
+    if (first) this.losses.clear();
     if (!this.opening) this.before = { sources: this.sources, filter: this.filter, attached: this.attached };
     this.sources = sources;
     this.filter = filter;
@@ -365,6 +368,7 @@ export class Feed {
 
   /** @param {Block} block */
   #arrive(block) {
+    this.losses.passed(block, this.host.timeOf(block, 0));
     if (this.merged) {
       const from = Math.min(this.ahead, block.count);
       this.ahead -= from;
@@ -373,11 +377,14 @@ export class Feed {
     } else {
       const last = this.blocks.list[this.blocks.list.length - 1];
       const before = last?.count ?? 0;
+      const end = this.blocks.end;
       this.blocks.append(block);
       const now = this.blocks.list[this.blocks.list.length - 1];
       const from = (now === last ? before : 0) + Math.min(this.ahead, block.count);
       this.ahead = Math.max(0, this.ahead - block.count);
       if (from < now.count) this.host.arrived(now, from);
+      // Lines that were there before may have a gap among them.
+      if (!block.t) this.#losses(block, end);
     }
     if (this.host.following()) {
       this.kept = 0;
@@ -437,7 +444,10 @@ export class Feed {
       edge.above = head.more;
       if (block.at !== null) edge.topAt = block.at;
       if (this.merged) this.weave.above(block, this.edges);
-      else this.blocks.prepend(block);
+      else {
+        this.blocks.prepend(block);
+        this.#losses(block, this.blocks.first);
+      }
       this.searching = !block.count && head.more ? { source: head.source, time: head.time ?? NaN } : null;
       if (!this.above) this.#beginning();
     } else {
@@ -445,7 +455,11 @@ export class Feed {
       if (!head.more) this.atEnd.add(head.source);
       this.ahead = Math.max(0, this.ahead - block.count);
       if (this.merged) this.weave.below(block, this.edges, this.atEnd);
-      else this.blocks.append(block);
+      else {
+        const from = this.blocks.end;
+        this.blocks.append(block);
+        this.#losses(block, from);
+      }
       if (this.#allAtEnd) this.#attach();
     }
     this.trim();
@@ -540,17 +554,32 @@ export class Feed {
     }
     const pages = opening.pages.get(this.sources[0]);
     if (pages?.above) this.blocks.prepend(pages.above);
-    if (pages?.below?.count) {
-      this.blocks.append(pages.below);
-      const last = this.blocks.list[this.blocks.list.length - 1];
-      return { block: last, i: last.count - pages.below.count };
-    }
-    return this.blocks.at(this.blocks.end - 1);
+    const from = this.blocks.end;
+    if (pages?.below) this.blocks.append(pages.below);
+    const to = this.blocks.at(pages?.below?.count ? from : from - 1);
+    if (pages?.below) this.#losses(pages.below, from);
+    if (pages?.above) this.#losses(pages.above, this.blocks.first);
+    return to;
   }
 
   /** @param {import("./protocol.js").Gap} head */
   #gap(head) {
-    this.#rule({ kind: "gap", source: head.source, text: JSON.stringify([head.bytes, head.reason]) }, head.t);
+    if (!this.sources.includes(head.source)) return;
+    const rule = { kind: /** @type {const} */ ("gap"), source: head.source, text: JSON.stringify([head.bytes, head.reason]) };
+    this.losses.told(rule, head.t ?? this.host.now());
+    this.#rule(rule, head.t);
+  }
+
+  /** Puts the gaps back that stand within a page. @param {Block} page @param {number} from ordinal of its first line */
+  #losses(page, from) {
+    if (!this.losses.all.length) return;
+    const filtered = !!(this.filter.include?.length || this.filter.exclude?.length);
+    for (const { rule, t, i } of this.losses.within(page, (k) => this.host.timeOf(page, k), filtered)) {
+      if (this.blocks.list.some((block) => block.rule === rule)) continue;
+      const block = ruleBlock(rule, page.start);
+      block.t = t;
+      this.blocks.insert(from + i, block);
+    }
   }
 
   /** @param {import("./protocol.js").Event} head */

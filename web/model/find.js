@@ -107,11 +107,12 @@ export class Finding {
 
   /** @param {number} [at] of the current hit */
   label(at = NaN) {
-    if (this.count === 0) return this.done ? "No hits" : "Nothing yet";
+    const fresh = this.fresh > 0 ? `, +${count(this.fresh)} new` : "";
+    if (this.count === 0) return `${this.done ? "No hits" : "Nothing yet"}${fresh}`;
     const position = this.position(at);
     const all = this.done ? plural(this.count, "hit") : `${count(this.count)} so far`;
     const total = position > 0 ? `${count(position)} of ${this.done ? count(this.count) : all}` : all;
-    return this.fresh > 0 ? `${total}, +${count(this.fresh)} new` : total;
+    return `${total}${fresh}`;
   }
 
   /** From 0 to 1. */

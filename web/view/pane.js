@@ -266,7 +266,6 @@ export class Pane {
   #name() {
     const labels = shortNames(this.shown);
     const merged = this.shown.length > 1;
-    this.el.setAttribute("aria-label", this.shown.join(", ") || "log");
     for (const el of [this.paper.el, this.paper.paper]) el.setAttribute("aria-label", this.shown.join(", ") || "log");
     this.colours = new Map(this.shown.map((name) => [name, this.host.colour(name)]));
     const names = new Map(this.shown.map((name, k) => [name, { name: labels[k], colour: this.colours.get(name) ?? "s1" }]));

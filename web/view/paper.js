@@ -26,7 +26,8 @@ export class Paper {
     this.host = host;
     this.rows = h("div", { class: "rows" });
     this.paper = h("div", {
-      class: "paper", role: "listbox", "aria-multiselectable": "true", tabindex: "0",
+      // A tree, not a list box: its items may hold links and buttons, and open.
+      class: "paper", role: "tree", "aria-multiselectable": "true", tabindex: "0",
       "aria-label": label,
     }, this.rows);
     this.probe = h("span", { class: "probe", "aria-hidden": "true" }, "0".repeat(100));

@@ -134,7 +134,7 @@ export class Rows {
   #make() {
     const el = document.createElement("div");
     el.id = `${this.prefix}${this.made++}`;
-    el.setAttribute("role", "option");
+    el.setAttribute("role", "treeitem");
     const row = { el, key: 0, epoch: -1, y: -9999, h: 0, block: null, i: 0, cls: "", flags: "", expansion: null };
     owners.set(el, row);
     return row;

@@ -216,7 +216,7 @@ export class Sources {
     ];
     const title = facts.filter(Boolean).join("\n");
     attribute(el, "title", title);
-    const spoken = [row.name, word, unseen ? `${plural(unseen, "new line")}` : ""].filter(Boolean).join(", ");
+    const spoken = [row.name, word, unseen ? `${short(unseen)} new ${unseen === 1 ? "line" : "lines"}` : ""].filter(Boolean).join(" ");
     attribute(el, "aria-label", spoken);
   }
 

@@ -1,0 +1,97 @@
+/**
+ * Gaps that were told, kept beside what is held: a gap stays in the text when its lines are dropped
+ * and loaded again, or shown through a filter.
+ *
+ *   new Losses()
+ *     .told(rule)                 a gap; the next lines of its log say where it stands
+ *     .passed(block, ms)          those lines
+ *     .within(block, i -> ms, filtered) -> {rule, i}[]    gaps that stand before line i of a page
+ *
+ * Unfiltered, a gap is found by its byte place; under a filter, whose lines tell no places of their
+ * own, by its time.
+ *
+ * @typedef {import("./blocks.js").Block} Block
+ * @typedef {import("./blocks.js").Rule} Rule
+ * @typedef {{rule: Rule, t: number, at: number | null, ms: number, open: boolean}} Loss
+ */
+
+/** More gaps than anyone reads. */
+const MOST = 200;
+
+export class Losses {
+  constructor() {
+    /** @type {Loss[]} */
+    this.all = [];
+  }
+
+  clear() {
+    this.all = [];
+  }
+
+  /** @param {Rule} rule @param {number} t when it was told, ms */
+  told(rule, t) {
+    this.all.push({ rule, t, at: null, ms: NaN, open: true });
+    if (this.all.length > MOST) this.all.shift();
+  }
+
+  /** @param {Block} block the next lines after a gap @param {number} ms the time of its first line, NaN without one */
+  passed(block, ms) {
+    for (const loss of this.all) {
+      if (!loss.open || loss.rule.source !== block.source) continue;
+      loss.open = false;
+      loss.at = block.at;
+      loss.ms = ms;
+    }
+  }
+
+  /**
+   * @param {Block} block
+   * @param {(i: number) => number} timeOf
+   * @param {boolean} filtered
+   * @returns {{rule: Rule, t: number, i: number}[]} from the last to the first
+   */
+  within(block, timeOf, filtered) {
+    /** @type {{rule: Rule, t: number, i: number}[]} */
+    const found = [];
+    for (const loss of this.all) {
+      if (loss.open || loss.rule.source !== block.source) continue;
+      const i = filtered || loss.at === null || block.at === null ? byTime(block, loss.ms, timeOf) : byPlace(block, loss.at);
+      if (i >= 0) found.push({ rule: loss.rule, t: loss.t, i });
+    }
+    return found.sort((a, b) => b.i - a.i);
+  }
+}
+
+/** @param {Block} block @param {number} at @returns {number} -1 when it is not in this block */
+function byPlace(block, at) {
+  let place = block.at ?? 0;
+  for (let i = 0; i < block.count; i++) {
+    if (place >= at) return i === 0 && place > at ? -1 : i;
+    place += bytes(block.line(i)) + 1;
+  }
+  return -1;
+}
+
+/** @param {Block} block @param {number} ms @param {(i: number) => number} timeOf */
+function byTime(block, ms, timeOf) {
+  let before = NaN;
+  for (let i = 0; i < block.count; i++) {
+    const t = timeOf(i);
+    if (t !== t) continue;
+    if (t >= ms) return before < ms ? i : -1;
+    before = t;
+  }
+  return -1;
+}
+
+/** Bytes of a text in UTF-8. @param {string} text */
+function bytes(text) {
+  let n = text.length;
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code > 0x7f) n += code > 0x7ff ? 2 : 1;
+    // Both halves of a pair together are four bytes, not six.
+    if (code >= 0xd800 && code <= 0xdfff) n -= 1;
+  }
+  return n;
+}
