@@ -69,7 +69,7 @@ def test_every_command_and_key_has_an_example() -> None:
         if (
             keys := {field.encode_name for field in msgspec.structs.fields(kind)}
             - shown.get(name, set())
-            - {"id", "include", "exclude"}
+            - {"id", "include", "exclude", "records"}
         )
     }
     assert set(shown) == set(TYPES)

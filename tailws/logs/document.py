@@ -268,11 +268,13 @@ class Walk:
         whole: Document,
         start: tuple[int, int],
         stop: tuple[int, int] | None = None,
+        whole_records: bool = False,
     ) -> None:
         self._source = source
         self._whole = whole
         self._next, self._start = start
         self._stop = stop
+        self._records = whole_records
         self._open = ExitStack()
         self._pieces: Forward | None = None
         self.part: Part = whole.parts[self._next]
@@ -311,7 +313,7 @@ class Walk:
         stop: int | None = None if part.packed else part.end  # an archive's size may be a guess
         if self._stop is not None and index == last:
             stop = self._stop[1]
-        self._pieces = Forward(self.segment, self._start, stop)
+        self._pieces = Forward(self.segment, self._start, stop, self._records)
         self._next += 1
         if self._next < len(parts):
             self._start = parts[self._next].start

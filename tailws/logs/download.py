@@ -49,7 +49,8 @@ def download(source: Source, library: Library, wanted: Range, filter_: Filter | 
     if wanted.before is not None:
         end = yield from index_of(source, whole, wanted.before)
     shown = _Shown(filter_, wanted.skip, wanted.lines)
-    with library.searching() as crowd, closing(Walk(source, whole, begin, end)) as walk:
+    records = filter_ is not None and filter_.whole_records
+    with library.searching() as crowd, closing(Walk(source, whole, begin, end, records)) as walk:
         pace = Pace(crowd)
         pace.begin()
         while not shown.enough:

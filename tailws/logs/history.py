@@ -191,7 +191,7 @@ class _Look:
     def _shown_back(
         self, end: Place, lines: int, filter_: Filter
     ) -> Generator[float | None, None, tuple[Place, bytes, int]]:
-        pieces = Backward(self.segment, end.offset, self._part.start)
+        pieces = Backward(self.segment, end.offset, self._part.start, filter_.whole_records)
         bodies: list[bytes] = []
         shown = hidden = 0
         first = end.offset
@@ -246,7 +246,7 @@ class _Look:
         self, start: Place, lines: int, filter_: Filter
     ) -> Generator[float | None, None, tuple[Place, bytes, int, bool]]:
         end = None if self._part.packed else (yield from self._end())
-        pieces = Forward(self.segment, start.offset, end)
+        pieces = Forward(self.segment, start.offset, end, filter_.whole_records)
         bodies: list[bytes] = []
         shown = hidden = 0
         with self._library.searching():

@@ -16,6 +16,7 @@ from tailws.logs.archive import Archive
 from tailws.logs.identity import ANCHOR
 from tailws.logs.segment import COLD, Place, Segment
 from tailws.logs.source import COLD_DELAY
+from tailws.text import records
 
 #: What a step yields: None for "again next turn", or seconds to wait first.
 Pause = float | None
@@ -102,12 +103,22 @@ def read(segment: Segment, offset: int, size: int) -> Generator[Pause, None, byt
 
 
 class Forward:
-    """Takes piece after piece from `offset` to `stop`, or to the end of the file."""
+    """Takes piece after piece from `offset` to `stop`, or to the end of the file.
 
-    def __init__(self, segment: Segment, offset: int, stop: int | None = None) -> None:
+    With `whole_records`, a piece ends where a record begins, if it has more than one.
+    """
+
+    def __init__(
+        self,
+        segment: Segment,
+        offset: int,
+        stop: int | None = None,
+        whole_records: bool = False,
+    ) -> None:
         self.segment = segment
         self.offset = offset
         self.stop = stop
+        self._records = whole_records and not segment.codec.wide
         self._before = b""
 
     def piece(self, size: int) -> Generator[Pause, None, Piece | None]:
@@ -135,6 +146,8 @@ class Forward:
             end = len(data)  # a last line without a line feed is a line where the file is final
         if not end:
             return None
+        if self._records and not at_end:
+            end = records.last_head(data[:end]) or end
         return self._made(data[:end], offset + end)
 
     def _made(self, data: bytes, end: int) -> Piece:
@@ -160,12 +173,15 @@ class Forward:
 
 
 class Backward:
-    """Takes piece after piece from `offset` back to `start`."""
+    """Takes piece after piece from `offset` back to `start`; records as for `Forward`."""
 
-    def __init__(self, segment: Segment, offset: int, start: int) -> None:
+    def __init__(
+        self, segment: Segment, offset: int, start: int, whole_records: bool = False
+    ) -> None:
         self.segment = segment
         self.offset = offset
         self.start = start
+        self._records = whole_records and not segment.codec.wide
 
     def piece(self, size: int) -> Generator[Pause, None, Piece | None]:
         """The lines before, about `size` bytes of them; None: there are no more."""
@@ -187,6 +203,9 @@ class Backward:
             if len(data) > LONGEST:
                 data = data[:LONGEST]  # the head of a long line is what is looked at
                 yield None
+        if self._records and at > self.start:
+            found = cut + records.first_head(data[cut:])
+            cut = found if found < len(data) else cut
         head = at + cut
         low = max(0, head - ANCHOR)
         before = yield from read(segment, low, head - low)

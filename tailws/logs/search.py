@@ -18,6 +18,7 @@ from tailws.logs.download import index_of
 from tailws.logs.pieces import Backward, Pace, Pause, Piece
 from tailws.logs.segment import Segment
 from tailws.logs.source import Source
+from tailws.text import records
 from tailws.text.match import Filter
 
 #: Seconds between two reports when there are hits, and when there are none.
@@ -100,6 +101,10 @@ class _Finder:
     hits: list[Hit] = field(default_factory=list)
     told_at: float = field(default_factory=time.perf_counter)
 
+    @property
+    def _records(self) -> bool:
+        return self.wanted.filter.whole_records
+
     def enough(self) -> bool:
         """Whether the limit is reached."""
         return self.count >= self.wanted.limit
@@ -114,7 +119,7 @@ class _Finder:
 
     def forward(self) -> Search:
         """From the start to the live end."""
-        with closing(Walk(self.source, self.whole, self.start)) as walk:
+        with closing(Walk(self.source, self.whole, self.start, None, self._records)) as walk:
             self.pace.begin()
             while not self.enough():
                 piece = yield from walk.piece(self.pace.size)
@@ -144,7 +149,7 @@ class _Finder:
 
     def _back(self, part: Part, offset: int) -> Search:
         with opened(self.source, part) as segment:
-            pieces = Backward(segment, offset, part.start)
+            pieces = Backward(segment, offset, part.start, self._records)
             self.pace.begin()
             while not self.enough():
                 piece = yield from pieces.piece(self.pace.size)
@@ -161,7 +166,8 @@ class _Finder:
         found: deque[Hit] = deque(maxlen=self.wanted.limit - self.count)
         one = Document([part])
         begin = (0, part.start)
-        with closing(Walk(self.source, one, begin, stop and (0, stop[1]))) as walk:
+        end = stop and (0, stop[1])
+        with closing(Walk(self.source, one, begin, end, self._records)) as walk:
             self.pace.begin()
             while True:
                 piece = yield from walk.piece(self.pace.size)
@@ -179,10 +185,13 @@ class _Finder:
                 yield from self._report()
 
     def _matching(self, piece: Piece, segment: Segment) -> list[int]:
-        """Where in a piece the lines begin that match."""
+        """Where in a piece the lines begin that match, or the records of which one does."""
         codec, data = segment.codec, piece.data
         out: list[int] = []
         for low, high in self.wanted.filter.select(data, codec):
+            if self.wanted.filter.whole_records:
+                out += [low + head for head, _, _ in records.records(data[low:high])]
+                continue
             at = low
             while 0 <= at < high:
                 out.append(at)

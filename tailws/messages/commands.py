@@ -63,6 +63,8 @@ class _Command(
 class _Filtered(_Command, frozen=True, kw_only=True):
     include: _Terms = None
     exclude: _Terms = None
+    records: bool = False
+    """A record, such as a stack trace with its head, is shown or hidden as one."""
 
     def filter(self) -> Filter | None:
         """Return the two keys, compiled, or None if they are not given; raises `BadCommand`."""
@@ -258,9 +260,9 @@ def _terms(given: tuple[_Term, ...] | _Term | None) -> tuple[_Term, ...]:
     return given if isinstance(given, tuple) else (given,)
 
 
-def _compiled(command: _Command, include: tuple[_Term, ...], exclude: tuple[_Term, ...]) -> Filter:
+def _compiled(command: _Filtered, include: tuple[_Term, ...], exclude: tuple[_Term, ...]) -> Filter:
     try:
-        return Filter.of(include, exclude)
+        return Filter.of(include, exclude, command.records)
     except BadPattern as error:
         raise BadCommand("bad-pattern", str(error), command.id) from None
 

@@ -118,6 +118,12 @@ class Filter:
             found = _SHARED[key] = cls(shown, hidden, whole_records)
         return found
 
+    @property
+    def whole_records(self) -> bool:
+        """Whether records are shown or hidden as one."""
+        whole: bool = self.key[2]
+        return whole
+
     def __bool__(self) -> bool:
         """Whether it can hide anything."""
         return bool(self._includes or self._excludes)

@@ -177,3 +177,23 @@ def test_the_time_of_a_page_is_that_of_its_first_line(tmp_path: Path) -> None:
     assert found.number == 51
     pager.library.close()
     daemon.close()
+
+
+def test_records_are_shown_whole(tmp_path: Path) -> None:
+    """A stack trace whose fourth line matches is there with its head, in both directions, wherever
+    the pieces of the search are cut."""
+    trace = b"2026-11-22 14:00:00 ERROR failed\njava.lang.IllegalStateException: x\n"
+    trace += b"\tat a.B.c(D.java:1)\n" * 9
+    trace += b"Caused by: java.io.IOException: needle\n"
+    plain = b"".join(b"2026-11-22 14:00:00 INFO line %d\n" % i for i in range(700))
+    (tmp_path / "app.log").write_bytes((plain + trace) * 40)
+    daemon = Daemon(tmp_path / "app.log")
+    daemon.source.attach(lambda _event: None)
+    pager = Pager(daemon)
+    filter_ = Filter.of(["needle"], whole_records=True)
+    found = pager.ask(live_end(daemon), 10_000, before=True, filter_=filter_)
+    assert found.body == (trace * 40).removesuffix(b"\n")
+    ahead = pager.ask(found.start, 10_000, before=False, filter_=filter_)
+    assert ahead.body == found.body
+    pager.library.close()
+    daemon.close()

@@ -166,3 +166,18 @@ def test_a_hostile_pattern_takes_small_steps(tmp_path: Path) -> None:
         longest = longest_step(work, 50)
         work.close()
     assert longest < max(0.05, block / 2)
+
+
+@pytest.mark.parametrize("forward", [False, True])
+@pytest.mark.parametrize("packing", ["", ".gz"])
+def test_of_a_record_its_head_is_the_hit(tmp_path: Path, forward: bool, packing: str) -> None:
+    """A match in the middle of a stack trace leads to where it begins, once."""
+    head = b"2026-11-22 14:00:00 ERROR failed\n"
+    trace = head + b"\tat a.B.needle(D.java:1)\n" * 5 + b"Caused by: x.YException: needle\n"
+    plain = b"2026-11-22 14:00:00 INFO fine\n" * 500
+    data = (plain + trace) * 20
+    with whole(tmp_path, [(packing, data), ("", b"live\n")]) as log:
+        filter_ = Filter.of(["needle"], whole_records=True)
+        found = places(reports(log, filter_, forward=forward))
+    expected = [(len(plain) + len(trace)) * i + len(plain) for i in range(20)]
+    assert found == (expected if forward else expected[::-1])
