@@ -4,8 +4,9 @@
     a subscription has something -> `_ready` -> once a turn `_flush` -> next() -> stream.send
 
 What is sent is pulled: while the kernel takes no more, nothing is read from any file for this
-client, so a browser that does not read costs its cursors and what the kernel holds. Subscriptions
-take turns by frames. Answers to commands go before lines, control frames before both.
+client, so a browser that does not read costs its cursors and what the kernel holds; nor is anything
+read from who does not take the answers to what it asks. Subscriptions take turns by frames. Answers
+to commands go before lines, control frames before both.
 """
 
 from __future__ import annotations
@@ -111,7 +112,9 @@ class Client:
         "_outbox",
         "_ready",
         "_scheduled",
+        "_sources_due",
         "_stream",
+        "_taken",
         "_text",
         "_ws",
         "on_closed",
@@ -149,24 +152,29 @@ class Client:
         self._held: dict[object, Callable[[], None]] = {}
         self._jobs: Jobs | None = None  # made when first needed: most never ask
         self._scheduled = False
+        self._sources_due = False
         self._closing: Timer | None = None
         self.seen_at = shared.loop.clock()
-        self.pinged_at = 0.0  # 0: no answer is awaited
+        self.pinged_at: float | None = None  # None: no answer is awaited
+        self._taken = stream.sent
         self._allowance = limits.commands_per_second * RATE_SPAN
         self._allowed_at = self.seen_at
 
     def start(self, opening: Opening, leftover: bytes) -> None:
         """Say hello, subscribe to what the address asked for, and take what came early."""
         self._stream.start(self)
-        if not self._text:
-            hello = self.shared.hello
-            hello.sources = self.sources()
-            hello.now = int(self.shared.wall() * 1000)
-            self.say(hello)
-        for command in opening.subscriptions:
-            self._guard(command)
-            if self._text and self._stream.closed:
-                return
+        try:
+            if not self._text:
+                hello = self.shared.hello
+                hello.sources = self.sources()
+                hello.now = int(self.shared.wall() * 1000)
+                self.say(hello)
+            for command in opening.subscriptions:
+                self._guard(command)
+                if self._text and self._stream.closed:
+                    return
+        except Exception:  # noqa: BLE001 (it is logged)
+            self._failed()
         if leftover:
             self.on_data(leftover)
 
@@ -182,8 +190,17 @@ class Client:
     # -- the stream
 
     def on_data(self, data: bytes) -> None:
-        self.seen_at = self.shared.loop.clock()
-        self.pinged_at = 0.0
+        self.seen()
+        try:
+            self._take(data)
+        except Exception:  # noqa: BLE001 (it is logged)
+            self._failed()
+        if self._ws.state is State.CLOSED:
+            self._leave()
+        elif not self._stream.owed:
+            self._send_owed()
+
+    def _take(self, data: bytes) -> None:
         for event in self._ws.receive(data):
             match event:
                 case Text():
@@ -194,12 +211,9 @@ class Client:
                     log.info("%s: closed with %d: %s", self.peer, event.code, event.reason)
                 case Ping() | Pong() | Closed():
                     pass
-        if self._ws.state is State.CLOSED:
-            self._leave()
-        elif not self._stream.owed:
-            self._send_owed()
 
     def on_room(self) -> None:
+        self.seen()
         self._send_owed()
         self._flush()
 
@@ -229,6 +243,7 @@ class Client:
             return
         self._ws.close(code, reason)
         self._outbox.clear()
+        self._stream.resume()  # the peer's Close is awaited
         self._send_owed()
         self._cut_off_later()
 
@@ -245,6 +260,13 @@ class Client:
                 lambda: self._stream.close("the closing handshake took too long"),
             )
 
+    def _failed(self) -> None:
+        """Close for a mistake of ours that has just been raised."""
+        log.exception("serving %s failed", self.peer)
+        self.close(
+            CloseCode.INTERNAL_ERROR, "the daemon has made a mistake; its own log says which"
+        )
+
     def cut(self, reason: str) -> None:
         """Close the socket without a closing handshake."""
         self._stream.close(reason)
@@ -259,10 +281,20 @@ class Client:
         self.error(error.code, error.message)
 
     def ping(self) -> None:
-        """Ask whether the client is still there."""
-        self.pinged_at = self.shared.loop.clock()
-        self._ws.ping()
-        self._send_owed()
+        """Ask whether the client is still there; one that is being closed has its own deadline."""
+        if self._ws.ping():
+            self.pinged_at = self.shared.loop.clock()
+            self._send_owed()
+
+    def seen(self) -> None:
+        """There was a sign of life."""
+        self.seen_at = self.shared.loop.clock()
+        self.pinged_at = None
+
+    def is_taking(self) -> bool:
+        """Tell whether it has taken anything of what is owed since this was asked last."""
+        before, self._taken = self._taken, self._stream.sent
+        return self._stream.owed > 0 and self._taken > before
 
     # -- sending
 
@@ -302,6 +334,12 @@ class Client:
         self._outbox.append(frame_header(Opcode.TEXT, len(payload)) + payload)
         self._schedule()
 
+    def sources_changed(self) -> None:
+        """Say what may be seen now, as soon as there is room: only the latest list counts."""
+        if not self._text:
+            self._sources_due = True
+            self._schedule()
+
     def _schedule(self) -> None:
         if not self._scheduled:
             self._scheduled = True
@@ -320,12 +358,33 @@ class Client:
 
     def _flush(self) -> None:
         self._scheduled = False
+        if self._closing is not None or self._stream.closed:
+            return
+        try:
+            if self._outbox or self._sources_due:
+                self._send_answers()
+            self._send_lines()
+        except Exception:  # noqa: BLE001 (it is logged)
+            self._failed()
+
+    def _send_answers(self) -> None:
         stream = self._stream
-        if stream.owed or self._closing is not None or stream.closed:
-            return  # `on_room` goes on, or nobody
         outbox = self._outbox
+        if self._sources_due and not stream.owed:
+            self._sources_due = False
+            self.say(SourcesHead(sources=self.sources()))
         while outbox and not stream.owed:
             stream.send(outbox.pop(0))
+        # Who does not take answers is asked for no more questions, or they would pile up here.
+        if outbox:
+            stream.pause()
+        else:
+            stream.resume()
+
+    def _send_lines(self) -> None:
+        stream = self._stream
+        if stream.owed:
+            return  # `on_room` goes on
         ready = self._ready
         room = self.shared.clients.turn_bytes
         until = 0.0
@@ -346,7 +405,7 @@ class Client:
                     break
         if self._jobs is not None:
             self._jobs.go_on()
-        if (ready or outbox) and not stream.owed:
+        if (ready or self._outbox) and not stream.owed:
             self._schedule()
 
     # -- commands
@@ -489,10 +548,6 @@ class Client:
         if glob is not None:
             for name in [name for name in self.subscriptions if glob.matches(name)]:
                 self._drop(name)
-
-    def sources_changed(self) -> None:
-        if not self._text:
-            self.say(SourcesHead(sources=self.sources()))
 
 
 HANDLERS: dict[type, Callable[..., None]] = {

@@ -122,8 +122,8 @@ class Upgrade:
     """101: the connection goes over to another protocol (RFC 9110, section 7.8).
 
     `start(stream, leftover)` is called behind the answer with the bytes that came after the
-    request; it must hand the stream to its new handler. Without `start`, `last_words` are sent in
-    the new protocol and the connection is closed.
+    request; it must hand the stream to its new handler. Where there is no `start`, or it raises,
+    `last_words` are sent in the new protocol and the connection is closed.
     """
 
     headers: list[tuple[bytes, bytes]]

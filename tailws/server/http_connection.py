@@ -11,6 +11,7 @@ client to take its answer, for its good-bye. One deadline a connection serves th
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from email.utils import formatdate
 from enum import Enum
 from functools import lru_cache
@@ -344,17 +345,26 @@ class HttpConnection:
         leftover = self._h11.trailing_data[0]
         if self._record is not None:
             self._record.status = 101
-        stream = self._stream
-        stream.send(data + answer.last_words)
+        self._stream.send(data)
         self._write_record()
-        if stream.closed:
+        if self._stream.closed:
             return
-        if answer.start is None:
+        if answer.start is None or not self._handed_over(answer.start, leftover):
+            self._stream.send(answer.last_words)
             self._leave()
-            return
+
+    def _handed_over(self, start: Callable[[Stream, bytes], None], leftover: bytes) -> bool:
+        """Go over to the new handler; False: it has failed, and the connection is still here."""
+        self._stream.resume()
+        try:
+            start(self._stream, leftover)
+        except Exception:
+            log.exception("a connection of %s could not be handed over", self._address)
+            if not self._stream.closed:
+                self._stream.start(self)
+                return False
         self._drop()
-        stream.resume()
-        answer.start(stream, leftover)
+        return True
 
     def _leave(self) -> None:
         """Send what is owed, say good-bye, and wait for the peer's, but not for long."""

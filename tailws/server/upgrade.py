@@ -24,8 +24,14 @@ Query = Sequence[tuple[str, str]]
 #: came behind the request; hands the stream to its new handler.
 StartClient = Callable[[Stream, Accepted, Principal, Query, bytes], None]
 
-_TOO_MANY = encode_frame(
-    Opcode.CLOSE, encode_close(CloseCode.TRY_AGAIN_LATER, "too many connections")
+
+def _close_frame(code: CloseCode, reason: str) -> bytes:
+    return encode_frame(Opcode.CLOSE, encode_close(code, reason))
+
+
+_TOO_MANY = _close_frame(CloseCode.TRY_AGAIN_LATER, "too many connections")
+_OUR_FAULT = _close_frame(
+    CloseCode.INTERNAL_ERROR, "the daemon has made a mistake; its own log says which"
 )
 
 
@@ -59,7 +65,7 @@ class WebSocketRoute:
             stream.peer = request.peer.address  # what a trusted proxy said, for the logs
             self._start_client(stream, accepted, principal, request.query, leftover)
 
-        return Upgrade(accepted.headers, start)
+        return Upgrade(accepted.headers, start, _OUR_FAULT)
 
     def turn_away(self, request: Request) -> Answer:
         """Close with 1013 behind the handshake."""
