@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from .conftest import REPOSITORY
 from .machine import Machine
 from .test_restart import newer
 
@@ -42,6 +44,13 @@ def program(bare: Machine, package: Path) -> Iterator[str]:
     bare.run("rm", "-r", "/opt/tailws")
 
 
+def readme(first: str) -> list[str]:
+    """The commands that the README gives in one block, as root types them."""
+    blocks = re.findall(r"```sh\n(.*?)```", (REPOSITORY / "README.md").read_text(), re.S)
+    (block,) = [block for block in blocks if first in block]
+    return [line.partition("  #")[0].strip().replace("sudo ", "") for line in block.splitlines()]
+
+
 def traces(machine: Machine) -> str:
     """All files of an installation."""
     return machine.run(
@@ -54,9 +63,13 @@ def test_install_upgrade_purge(bare: Machine, package: Path) -> None:
     """`apt install ./tailws_*.deb` starts a service with a token of its own. An upgrade keeps what
     the administrator wrote and restarts what runs. Purged, nothing is left."""
     before = traces(bare)
-    for name, file in (("1", package), ("2", newer(package, "100.0"))):
-        bare.path(f"/tmp/{name}.deb").write_bytes(file.read_bytes())
-    bare.run("apt-get", "install", "-y", "/tmp/1.deb")
+    build, install = readme("make deb")
+    assert build == "make deb"
+    bare.path("/tmp/dist").mkdir()
+    bare.path(f"/tmp/dist/{package.name}").write_bytes(package.read_bytes())
+    bare.path("/tmp/2.deb").write_bytes(newer(package, "100.0").read_bytes())
+    said = bare.run("sh", "-c", f"cd /tmp && {install.replace('apt', 'apt-get -y')}")
+    assert f"http://127.0.0.1:3368/ with the token in {TOKEN}" in said
     assert bare.show("tailws", "ActiveState") == "active"
     assert bare.show("tailws", "UnitFileState") == "enabled"
     assert bare.get("/healthz")[0].status == 200
@@ -90,6 +103,7 @@ def test_service_install_and_uninstall(bare: Machine, program: str) -> None:
     """`tailws service install` makes a service of a pip installation, twice as well as once; what
     somebody changed is kept; `uninstall --purge` takes all of it away."""
     before = traces(bare)
+    assert readme("service install")[-1] == f"{program} service install"
     said = bare.run(program, "service", "install")
     assert "wrote /usr/local/lib/systemd/system/tailws.service" in said
     token = bare.path(TOKEN).read_text().strip()
