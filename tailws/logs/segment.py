@@ -468,22 +468,23 @@ class Segment:
                 return END
             return self._long_line(place, text, line_max, stop)
         to_end = len(data) < size
-        if b"\n\0" in data and not self.codec.wide:
+        # one byte is looked for at the speed of memchr(3), two at a tenth of it
+        if b"\0" in data and not self.codec.wide and b"\n\0" in data:
             end = _before_hole(data, end)
             to_end = False
-        block = self._made(place, data[:end], text + end)
+        block = self._made(place, data, end, text + end)
         block.more = not to_end
         return block
 
-    def _made(self, place: Place, data: bytes, offset: int) -> Block:
-        """A block of `data`, whole lines that end at `offset`."""
-        if len(data) >= ANCHOR:
-            anchor = data[-ANCHOR:]
-        elif offset - place.offset == len(data):
-            anchor = (place.anchor + data)[-ANCHOR:]
+    def _made(self, place: Place, data: bytes, end: int, offset: int) -> Block:
+        """A block of `data` up to `end`: whole lines, and `offset` is behind them."""
+        if end >= ANCHOR:
+            anchor = data[end - ANCHOR : end]
+        elif offset - place.offset == end:
+            anchor = (place.anchor + data[:end])[-ANCHOR:]
         else:  # behind a hole
-            anchor = (bytes(ANCHOR) + data)[-min(ANCHOR, offset) :]
-        body = self.codec.utf8(data[: -len(self.codec.newline)], place.offset == 0)
+            anchor = (bytes(ANCHOR) + data[:end])[-min(ANCHOR, offset) :]
+        body = self.codec.utf8(data[: end - len(self.codec.newline)], place.offset == 0)
         return Block(place, Place(self, offset, anchor), body)
 
     def _past_hole(self, place: Place, data: bytes, size: int) -> int | Later:

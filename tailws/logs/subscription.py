@@ -391,6 +391,10 @@ def block_frame(name: str, block: Block, view: View) -> bytes:
             head.at = block.start.at
         if block.start.line and view.filter is None:
             head.number = block.start.line
+        if not view.deflate and body is not None:  # nearly every frame: copied once
+            line = encode(head)
+            size = len(line) + 1 + len(body)
+            return b"%b%b\n%b" % (frame_header(Opcode.TEXT, size), line, body)
         payload = encode(head, body)
     if view.deflate and len(payload) >= DEFLATE_MIN:
         packed = compress(payload)
