@@ -201,11 +201,20 @@ export class Looks {
     return block.rule ? NaN : timeOf(block.line(i), this.context(block.source));
   }
 
-  /** The time of a line or, when it has none, of the next line above that has, within reach. @param {Block} block @param {number} i */
+  /**
+   * The time of a line or, when it has none, of the nearest line above that has, within reach.
+   * @param {Block} block @param {number} i
+   */
   timeNear(block, i) {
-    for (let k = i; k >= 0 && k > i - 200; k--) {
-      const t = this.timeOf(block, k);
-      if (t === t) return t;
+    const t = this.timeOf(block, i);
+    if (t === t) return t;
+    const ord = block.base + i;
+    for (let k = ord - 1; k > ord - 200; k--) {
+      const at = this.blocks.at(k);
+      if (!at) break;
+      if (at.block.source !== block.source) continue;
+      const above = this.timeOf(at.block, at.i);
+      if (above === above) return above;
     }
     return NaN;
   }

@@ -467,6 +467,7 @@ export class Pane {
   #counted(lines, text, live) {
     const { errors } = countLevels(text);
     this.#mode({ type: "arrived", lines, errors });
+    this.host.changed();
     if (!live) return;
     this.lastLine = Date.now();
     this.rates.from += lines;

@@ -348,7 +348,7 @@ export class Sources {
 
 function makeRow() {
   return h("div", { class: "tree-row", role: "treeitem" },
-    h("span", { class: "mark" }), h("span", { class: "tree-name" }), h("span", { class: "tree-state" }),
+    h("span", { class: "mark" }), h("span", { class: "tree-name" }), " ", h("span", { class: "tree-state" }), " ",
     h("span", { class: "tree-count" }));
 }
 
