@@ -14,7 +14,6 @@ import os
 import resource
 import signal
 import socket
-import ssl
 import time
 from collections.abc import Callable
 
@@ -40,15 +39,8 @@ from tailws.server.client import Client, Shared
 from tailws.server.commands import FEATURES
 from tailws.server.exchange import AccessRecord, Router
 from tailws.server.http import HttpLimits, HttpServer
-from tailws.server.listener import (
-    Listener,
-    ListenError,
-    SocketOptions,
-    is_filtered,
-    open_sockets,
-    own_names,
-    tls_context,
-)
+from tailws.server.listener import ListenError, SocketOptions, own_names
+from tailws.server.listeners import Listeners
 from tailws.server.liveness import Liveness
 from tailws.server.metrics import Metrics
 from tailws.server.rules import Rules
@@ -65,8 +57,6 @@ Loader = Callable[[list[Problem]], Config]
 TICK = 1.0
 #: Seconds between two looks at what systemd shows as our status.
 STATUS = 5.0
-#: The key of the listeners that systemd has passed, among the addresses of the config.
-INHERITED = "systemd"
 #: Descriptors that are not for log files: sockets, the selector, inotify, the log.
 OTHER_FILES = 24
 
@@ -162,8 +152,7 @@ class Daemon:
         self.metrics = Metrics(self.loop, self.catalog, self._watch, self.http, self.clients)
         self._page = read_page(find_page())
         self._route(cfg)
-        self._listeners: dict[str, list[Listener]] = {}
-        self._tls: dict[str, ssl.SSLContext | None] = {}
+        self._listeners = Listeners(self.loop, self.http.accept)
         self._shown = (0.0, 0)  # when the status was shown, and the lines read until then
         self._watchdog: Timer | None = None
 
@@ -176,19 +165,15 @@ class Daemon:
         token = ""
         if cfg.access.tokens != "none" and not cfg.access.tokens:
             token = self._random_token
-        first = next((each.address for each in cfg.listen if not each.unix), "")
-        tls = self._tls.get(first) is not None and INHERITED not in self._listeners
-        return page_address(self._addresses, cfg.access.base_path, token, tls=tls)
-
-    @property
-    def _addresses(self) -> list[str]:
-        return [each.address for several in self._listeners.values() for each in several]
+        return page_address(
+            self._listeners.addresses, cfg.access.base_path, token, tls=self._listeners.tls
+        )
 
     def start(self) -> None:
         """Open the sockets, find the sources, say that we are ready. Raises ListenError."""
-        for sock in systemd.inherited_sockets():
-            self._add_listener(INHERITED, sock, unlink=False)
-        self._listen(self.config)
+        options = _socket_options(self.config.limits)
+        if not self._listeners.inherit(systemd.inherited_sockets(), options):
+            self._listeners.apply(self.config.listen, options)
         self.catalog.apply(self.config.sources, self._limits)
         self._rules.apply(self.config.rules)
         self.loop.on_signal(signal.SIGTERM, self.stop)
@@ -201,7 +186,7 @@ class Daemon:
         log.info(
             "tailws %s listens on %s, %d sources",
             tailws.__version__,
-            ", ".join(self._addresses),
+            ", ".join(self._listeners.addresses),
             len(self.catalog),
         )
         if not len(self.catalog):
@@ -230,47 +215,6 @@ class Daemon:
         router.add("/ws", socket_route.route)
         self._text.add_routes(router)
         self.http.router = router
-
-    def _listen(self, cfg: Config) -> None:
-        """Open the addresses that are new, then close those that are no more.
-
-        Raises ListenError, and then nothing has changed. Whoever is connected stays so.
-        """
-        if INHERITED in self._listeners:
-            return
-        tls = {listen.address: tls_context(listen) for listen in cfg.listen}
-        opened: list[tuple[str, socket.socket]] = []
-        try:
-            for listen in cfg.listen:
-                if listen.address not in self._listeners:
-                    opened += [(listen.address, sock) for sock in open_sockets(listen)]
-        except ListenError:
-            for _, sock in opened:
-                sock.close()
-            raise
-        self._tls = tls
-        for address in self._listeners.keys() - {listen.address for listen in cfg.listen}:
-            for listener in self._listeners.pop(address):
-                listener.close()
-        for address, sock in opened:
-            self._add_listener(address, sock, unlink=True)
-            if is_filtered(sock):
-                log.warning(
-                    "%s: connections from other machines are dropped by IPAddressDeny= of the "
-                    "unit, or a firewall; any-address.conf opens it",
-                    address,
-                )
-
-    def _add_listener(self, address: str, sock: socket.socket, *, unlink: bool) -> None:
-        unix = sock.family == socket.AF_UNIX
-
-        def accepted(accepted_sock: socket.socket, peer: str) -> None:
-            self.http.accept(accepted_sock, peer, unix=unix, tls=self._tls.get(address))
-
-        listener = Listener(
-            self.loop, sock, accepted, _socket_options(self.config.limits), unlink=unlink
-        )
-        self._listeners.setdefault(address, []).append(listener)
 
     # -- clients
 
@@ -346,7 +290,7 @@ class Daemon:
         try:
             cfg = self._loader(problems)
             access = self._make_access(cfg)
-            self._listen(cfg)
+            self._listeners.apply(cfg.listen, _socket_options(cfg.limits))
         except (ConfigError, ValueError, ListenError) as error:
             refused = error.problems if isinstance(error, ConfigError) else [error]
             for problem in refused:
@@ -369,9 +313,6 @@ class Daemon:
         set_level(cfg.log.level)
         self.http.access = access
         self.http.limits = _http_limits(cfg.limits)
-        for listeners in self._listeners.values():
-            for listener in listeners:
-                listener.set_options(_socket_options(cfg.limits))
         self._watch.limit = cfg.limits.files.watches
         shared = self._shared
         shared.clients = cfg.limits.clients
@@ -437,17 +378,12 @@ class Daemon:
         self._stopping = True
         systemd.notify("STOPPING=1")
         log.info("stopping")
-        self._stop_listening()
+        self._listeners.close()
         self.http.stop()
         for client in list(self.clients):
             client.close(CloseCode.GOING_AWAY, "the daemon stops")
         deadline = self.loop.clock() + self.config.limits.clients.stop_grace
         self._await_clients(deadline)
-
-    def _stop_listening(self) -> None:
-        for listeners in self._listeners.values():
-            for listener in listeners:
-                listener.close()
 
     def _await_clients(self, deadline: float) -> None:
         if not self.http.connections or self.loop.clock() >= deadline:
@@ -460,7 +396,7 @@ class Daemon:
         for client in list(self.clients):
             client.cut("the daemon stops")
         self.http.close()
-        self._stop_listening()
+        self._listeners.close()
         self.loop.turn(0)  # on_close of what was just closed
         self._meter.close()
         self._numbering.close()
