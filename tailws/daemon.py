@@ -333,6 +333,7 @@ class Daemon:
                 client.close(CloseCode.POLICY_VIOLATION, "this token is not valid any more")
             else:
                 client.admit(principal)
+        self._text.admit(access.still)
         self.catalog.apply(cfg.sources, self._limits)
         self._rules.apply(cfg.rules)
 

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -190,6 +191,21 @@ def test_access_of_those_who_are_there(daemon: Path) -> None:
         with (daemon.parent / "app.log").open("a") as file:
             file.write("line 2\n")
         assert head(first, "lines")["lines"] == ["line 2"]
+
+
+def test_who_reads_by_curl(daemon: Path) -> None:
+    """`/tail/NAME` ends when its token is gone."""
+    (daemon.parent / "app.log").write_text("line 1\n")
+    daemon.write_text(TOKENS)
+    assert command() == (0, "")
+    request = urllib.request.Request(
+        f"{ADDRESS[daemon]}tail/app?lines=1", headers={"Authorization": f"Bearer {'b' * 24}"}
+    )
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        assert answer.readline() == b"line 1\n"
+        daemon.write_text(TOKENS.replace("b" * 24, "c" * 24))
+        assert command() == (0, "")
+        assert answer.read() == b""
 
 
 def closed_with_policy_violation(socket: ClientConnection) -> None:

@@ -19,7 +19,7 @@ from tailws.logs.source import Source
 from tailws.logs.subscription import Begin, Subscription, View
 from tailws.messages import BadCommand, Download, from_form, from_query
 from tailws.runtime.loop import Loop, Timer
-from tailws.server.access import Principal
+from tailws.server.access import ANYONE, Principal
 from tailws.server.exchange import CutShort, Refused, Request, Route, Router, Streaming
 from tailws.text.match import Filter
 
@@ -66,6 +66,16 @@ class TextRoutes:
             if reader.source is source:
                 reader.end()
 
+    def admit(self, still: Callable[[Principal], Principal | None]) -> None:
+        """The rules have changed: for who may not read on, this is the end.
+
+        `still` returns who somebody is by the new ones (`Access.still`).
+        """
+        for reader in list(self._readers):
+            principal = still(reader.principal)
+            if principal is None or not principal.may_see(reader.source.name):
+                reader.end()
+
     def _source(self, name: str, principal: Principal | None) -> Source:
         source = self._catalog.find(name)
         if source is None or principal is None or not principal.may_see(name):
@@ -78,6 +88,7 @@ class TextRoutes:
         """The last lines, then each new one, until the client leaves."""
         name = request.path.removeprefix("/tail/")
         source = self._source(name, request.principal)
+        principal = request.principal or ANYONE
         try:
             (command,) = from_query(request.query, name).subscriptions
             view = View(text=True, framed=False, filter=command.filter())
@@ -86,7 +97,9 @@ class TextRoutes:
         begin = Begin.of(command, self._lines())
 
         def start(wake: Callable[[], None]) -> Reader:
-            reader = Reader(source, view, begin, wake, self._readers.discard, self._lag_bytes())
+            reader = Reader(
+                source, view, begin, wake, self._readers.discard, self._lag_bytes(), principal
+            )
             self._readers.add(reader)
             return reader
 
@@ -130,8 +143,10 @@ class Reader:
         wake: Callable[[], None],
         on_closed: Callable[[Reader], None],
         lag_bytes: int,
+        principal: Principal,
     ) -> None:
         self.source = source
+        self.principal = principal
         self._wake = wake
         self._on_closed = on_closed
         self._ended = False
