@@ -33,6 +33,8 @@ from tailws.text.times import TimeFormat
 FILES: Final = 4096
 #: How much larger than its compressed form a log is taken to be while nobody knows.
 USUAL_RATIO: Final = 8
+#: Bytes of the index of an xz file that are read; a larger one is of a file of many gigabytes.
+XZ_INDEX: Final = 64 * 1024
 #: Bytes between two places whose line number is kept.
 STRIDE: Final = 1 << 20
 
@@ -438,7 +440,9 @@ def _unpacked_size(archive: Archive) -> tuple[int, bool]:
         elif ending == ".zst":  # RFC 8878, section 3.1.1.1.4
             head = os.pread(archive.reopen(), 64, 0)
             said = max(0, zstandard.frame_content_size(head))
-    except (OSError, struct.error, zstandard.ZstdError):
+        elif ending == ".xz":
+            said = _xz_size(archive.reopen(), packed)
+    except (OSError, struct.error, zstandard.ZstdError, IndexError):
         pass
     least = max(packed // 2, archive.unpacked)
     if said >= least:
@@ -446,3 +450,33 @@ def _unpacked_size(archive: Archive) -> tuple[int, bool]:
     if archive.progress > 0.0:
         return max(least, round(archive.unpacked / archive.progress)), False
     return packed * USUAL_RATIO, False
+
+
+def _xz_size(fd: int, packed: int) -> int:
+    """What the index of the last stream says: "The .xz File Format", sections 2.1.2 and 4.
+
+    Raises OSError, struct.error, IndexError where there is none.
+    """
+    footer = os.pread(fd, 12, packed - 12)
+    size = 4 * (struct.unpack("<I", footer[4:8])[0] + 1)
+    if footer[10:] != b"YZ" or size > XZ_INDEX:
+        return 0
+    index = os.pread(fd, size, packed - 12 - size)
+    count, at = _multibyte(index, 1)
+    total = 0
+    for _ in range(count):
+        _, at = _multibyte(index, at)
+        size, at = _multibyte(index, at)
+        total += size
+    return total
+
+
+def _multibyte(data: bytes, at: int) -> tuple[int, int]:
+    """An integer of seven bits a byte (section 1.2), and where the next one begins."""
+    value = shift = 0
+    while True:
+        byte = data[at]
+        value |= (byte & 0x7F) << shift
+        at, shift = at + 1, shift + 7
+        if not byte & 0x80:
+            return value, at

@@ -68,6 +68,7 @@ FEATURES = [
     "outline",
     "behind",
     "download",
+    "records",
 ]
 
 Result = TypeVar("Result")

@@ -8,12 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tailws.logs.locate import at_cursor
 from tailws.logs.lookout import Lookouts, Match
 from tailws.logs.source import Source
 from tailws.text.match import Filter
 from tests.logs.support import Daemon, LogFile
-from tests.logs.whole import run
+from tests.logs.whole import standing
 
 
 class Watched:
@@ -62,9 +61,7 @@ def test_new_lines_that_match_are_told_with_their_place(watched: Watched) -> Non
     [match] = watched.told
     assert match.line.decode() == "an ERROR hier ü"
     assert match.count == 1
-    place = run(at_cursor(watched.daemon.source.chain, match.cursor)).place
-    assert place is not None
-    assert place.segment.read_now(place.offset, 8) == b"an ERROR"
+    assert standing(watched.daemon.source, match.cursor)[2].startswith(b"an ERROR")
 
 
 def test_at_most_one_in_a_time_and_the_count_of_all(watched: Watched) -> None:

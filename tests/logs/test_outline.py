@@ -7,10 +7,9 @@ from pathlib import Path
 import pytest
 
 from tailws.logs import outline as module
-from tailws.logs.locate import at_cursor
 from tailws.logs.outline import Report, extent, outline
 from tailws.text.match import Filter
-from tests.logs.whole import PACK, Whole, run, whole
+from tests.logs.whole import PACK, Whole, run, standing, whole
 
 LINE = 50
 
@@ -53,22 +52,20 @@ def test_extent_names_the_files_with_size_time_and_start(tmp_path: Path) -> None
         assert all(file.exact for file in files)
         assert {file.first for file in files} == {1795305600.0}
         for file in files:
-            place = run(at_cursor(log.source.chain, file.start)).place
-            assert place is not None
-            assert (Path(place.segment.path).name, place.offset) == (file.name, 0)
+            assert standing(log.source, file.start)[:2] == (file.name, 0)
 
 
 def test_sizes_of_archives_are_told_before_they_are_unpacked(tmp_path: Path) -> None:
     """As the archive says itself, or as a guess that says that it is one."""
-    big = text("big", 80_000)
-    with whole(tmp_path, [(".gz", big), (".zst", big), (".xz", big), ("", b"one\n")]) as log:
+    big = text("big", 60_000)
+    packings = [".gz", ".zst", ".xz", ".bz2"]
+    with whole(tmp_path, [*((packing, big) for packing in packings), ("", b"one\n")]) as log:
         files = run(extent(log.source, log.library))
         sizes = [(file.size, file.exact) for file in files]
-    assert sizes[0] == (len(big), False)
-    assert sizes[1] == (len(big), False)
-    assert not sizes[2][1]
-    assert sizes[2][0] > 256 * 1024
-    assert sizes[3] == (4, True)
+    assert sizes[:3] == [(len(big), False)] * 3
+    assert not sizes[3][1]
+    assert sizes[3][0] > 256 * 1024
+    assert sizes[4] == (4, True)
 
 
 @pytest.mark.parametrize("buckets", [1, 7, 100])

@@ -9,11 +9,10 @@ from typing import Any
 
 import pytest
 
-from tailws.logs import pieces, search
-from tailws.logs.locate import at_cursor
+from tailws.logs import pieces, search, seek
 from tailws.logs.search import Report, Wanted, find
 from tailws.text.match import Filter, Term
-from tests.logs.whole import PACK, Whole, run, whole
+from tests.logs.whole import PACK, Whole, run, standing, whole
 
 
 def text(name: str, count: int) -> bytes:
@@ -73,9 +72,7 @@ def test_hits_lead_to_their_lines(log: Whole) -> None:
     """A hit's cursor is the place before the line, for any command that takes one."""
     hits = [hit for report in reports(log) for hit in report.hits]
     for hit in hits[::37]:
-        place = run(at_cursor(log.source.chain, hit.cursor)).place
-        assert place is not None
-        line = place.segment.read_now(place.offset, 200).partition(b"\n")[0]
+        line = standing(log.source, hit.cursor)[2].partition(b"\n")[0]
         assert line == ALL[hit.at :].partition(b"\n")[0]
         assert b"needle" in line
 
@@ -95,11 +92,8 @@ def test_it_goes_on_from_a_cursor_as_far_as_the_limit(log: Whole, forward: bool)
         found += here
         cursor = told[-1].hits[-1].cursor
         if forward:  # behind the line that was found
-            spot = run(at_cursor(log.source.chain, cursor)).place
-            assert spot is not None
-            data = spot.segment.read_now(spot.offset, 200)
-            end = data.find(b"\n") + 1 or len(data)
-            cursor = spot.segment.place(spot.offset + end).cursor
+            behind = seek.Wanted(cursor=cursor, skip=1)
+            cursor = run(seek.locate(log.source, log.library, behind)).cursor
     assert found == (PLACES if forward else PLACES[::-1])
 
 

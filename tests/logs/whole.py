@@ -14,6 +14,7 @@ import zstandard
 
 from tailws.logs.chain import Chain
 from tailws.logs.document import Library
+from tailws.logs.locate import at_cursor
 from tailws.logs.source import Source
 from tailws.runtime.loop import Loop
 from tailws.runtime.watch import Watch
@@ -42,6 +43,18 @@ def run(work: Generator[object, None, Result]) -> Result:
 def chunks(work: Generator[object, None, object]) -> list[bytes]:
     """What a download yields, without its pauses."""
     return [chunk for chunk in work if isinstance(chunk, bytes)]
+
+
+def standing(source: Source, cursor: str, size: int = 200) -> tuple[str, int, bytes]:
+    """Where a cursor leads, as another request would find it: file, offset, and what follows."""
+    place = run(at_cursor(source.chain, cursor)).place
+    assert place is not None
+    source.chain.hold(place.segment)
+    try:
+        data = place.segment.read_now(place.offset, size)
+        return Path(place.segment.path).name, place.offset, data
+    finally:
+        source.chain.release(place.segment)
 
 
 class Whole:

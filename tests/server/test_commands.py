@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
+import signal
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
 import pytest
@@ -189,3 +193,60 @@ def test_the_list_says_how_a_log_is_written(rig: Rig, asking: Asking) -> None:
     assert infos["app"]["format"] == "plain"
     assert infos["app"]["size"] > 0
     assert not infos["other"].keys() & {"zone", "format"}
+
+
+def test_rules_change_with_the_config() -> None:
+    """A reload begins new rules and ends old ones; a webhook gets what the pages get."""
+    got: list[dict[str, Any]] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            got.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None: ...
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        with temporary_rig() as rig:
+            log = rig.logs / "app.log"
+            log.write_text("old\n")
+            rig.follow("app.log")
+            rig.start()
+            rule = {
+                "name": "oom",
+                "pattern": "out of memory",
+                "sources": ["a*"],
+                "every": 0,
+                "webhook": f"http://127.0.0.1:{server.server_port}/x",
+            }
+            config = json.loads((rig.home / "tailws.json").read_text())
+            (rig.home / "tailws.json").write_text(json.dumps(config | {"rules": [rule]}))
+            os.kill(rig.pid, signal.SIGHUP)
+            rig.wait(lambda: "reloaded, " in rig.said(), "the reload")
+            with log.open("a") as file:
+                file.write("1: out of memory\n")
+            rig.wait(lambda: got, "the webhook")
+            event = {key: got[0][key] for key in ("rule", "source", "line", "count")}
+            assert event == {"rule": "oom", "source": "app", "line": "1: out of memory", "count": 1}
+            (rig.home / "tailws.json").write_text(json.dumps(config))
+            os.kill(rig.pid, signal.SIGHUP)
+            rig.wait(lambda: rig.said().count("reloaded, ") == 2, "the second reload")
+            with log.open("a") as file:
+                file.write("2: out of memory\n")
+            with connect(rig.url, compression=None) as socket:
+                asking = Asking(socket)
+                asking.ask("history", type="history", source="app", before=_end(asking))
+            assert len(got) == 1
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def _end(asking: Asking) -> str:
+    cursor: str = asking.ask("located", type="locate", source="app", fraction=1)["cursor"]
+    return cursor
