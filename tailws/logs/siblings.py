@@ -205,7 +205,10 @@ def _in_order(siblings: list[Sibling]) -> list[Sibling]:
 def _counts_up(by_number: list[Sibling]) -> bool:
     """Whether the rotation gave each file the next higher number, as some do (log4j's `max`): when
     all times say so, of birth and of the last write. One alone may mislead: a copy is born late, a
-    forgetful writer writes late."""
+    forgetful writer writes late. And one compressed file beside a plain one says nothing: its times
+    may be those of the compression, when the next file was there already."""
+    if len(by_number) == 2 and by_number[0].packed != by_number[1].packed:
+        return False
     births = [sibling.identity.birth for sibling in by_number]
     writes = [sibling.written for sibling in by_number]
     return all(

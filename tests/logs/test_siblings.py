@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,16 @@ def test_numbers_count_down_and_dates_up(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(b"x")
     order = [os.path.basename(s.path) for s in scan(str(tmp_path / "a.log"))]
     assert order == ["a.log-20261121", "a.log-20261122-2", "a.log-20261122-10"]
+
+
+def test_when_it_was_compressed_is_not_when_it_was_written(tmp_path: Path) -> None:
+    """A script that compresses the old .1 to .2.gz and then renames the log to .1 makes .2.gz the
+    younger file of the two: its number still says that it is the older one."""
+    (tmp_path / "app.log.1").write_bytes(b"x")
+    time.sleep(0.02)
+    (tmp_path / "app.log.2.gz").write_bytes(b"y")
+    order = [os.path.basename(s.path) for s in scan(str(tmp_path / "app.log"))]
+    assert order == ["app.log.2.gz", "app.log.1"]
 
 
 def test_a_file_that_is_just_being_compressed_counts_once(tmp_path: Path) -> None:
