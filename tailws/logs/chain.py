@@ -396,6 +396,9 @@ class Chain:
         blank = place.text >= segment.size  # behind the place there are NULs, if anything
         had = place.offset if blank else max(segment.size, place.offset)
         size = segment.fstat().st_size
+        refilled = size >= had > place.offset
+        if refilled:
+            had = place.offset  # how long it was before nobody knows any more
         self.shrunk = False
         if blank and size >= place.offset and _agrees(segment, place):
             segment.size = size  # a preallocated file is cut to what was written into it
@@ -409,10 +412,13 @@ class Chain:
             if segment.link is not None:
                 segment.link.until = max(segment.link.until, had)
                 segment.link.reason = "truncated"
+                segment.link.unsure = segment.link.unsure or refilled or self._unsure(segment)
             return
         segment.final = kept = self._kept(segment, place, size, known)
         unsure = self._unsure(segment) or 0 < kept < min(SAME_TEXT_MIN, place.offset)
-        if whole and not isinstance(copies[0], Archive):
+        if not whole:
+            unsure = unsure or refilled
+        elif not isinstance(copies[0], Archive):
             unsure = unsure and copies[0].size >= had
         self._begin_again(segment, kept, copies, whole, had, unsure)
 
