@@ -15,13 +15,14 @@ from tailws.logs.document import STRIDE, Facts, Library, attached, document
 from tailws.logs.pieces import Pause, read
 from tailws.logs.segment import Place, Segment
 from tailws.logs.source import Source
-from tailws.runtime.steps import Steps
+from tailws.runtime.steps import Steps, Work
 
 log = logging.getLogger(__name__)
 
 #: Bytes counted in one step: some tenths of a millisecond.
 STEP = 256 * 1024
-#: Seconds that may be spent at once, so that a small log is numbered from its first message on.
+#: Seconds that may be spent at once in one turn, so that a small log is numbered from its first
+#: message on.
 AT_ONCE = 0.003
 
 
@@ -96,59 +97,97 @@ def offset_of(
 
 
 class Numbering:
-    """Counts up to the live ends of the sources that somebody reads, each once, in the background.
+    """Counts up to the live ends of the sources that somebody reads, one after the other.
 
     From then on the numbers go along with the blocks that are read.
     """
 
     def __init__(self, library: Library) -> None:
         self._library = library
-        self._running: dict[Source, Steps[None]] = {}
+        self._waiting: dict[Source, Work[None]] = {}
+        self._running: tuple[Source, Steps[None]] | None = None
+        self._turn = -1  # of the loop, in which time was taken at once, and how much is left
+        self._left = 0.0
 
     def want(self, source: Source) -> None:
         """Somebody reads this source: number its lines and place its files."""
         source.on_located = self._located
         end = source.end
-        if source in self._running or (end and end.line and end.segment.base is not None):
+        if end is not None and end.line and end.segment.base is not None:
+            return
+        if source in self._waiting or (self._running and self._running[0] is source):
             return
         work = self._count(source)
-        until = time.perf_counter() + AT_ONCE
+        if self._at_once(source, work):
+            return
+        self._waiting[source] = work
+        self._next()
+
+    def _at_once(self, source: Source, work: Work[None]) -> bool:
+        """Whether it could be done in the time that is left in this turn."""
+        if source.loop.turns != self._turn:
+            self._turn, self._left = source.loop.turns, AT_ONCE
+        began = time.perf_counter()
         try:
-            while time.perf_counter() < until:
+            while time.perf_counter() - began < self._left:
                 if next(work) is not None:
                     break
         except StopIteration:
-            return
-        except (OSError, LookupError) as error:
-            self._failed(source, error)
-            return
-        self._running[source] = Steps(
-            source.loop,
-            work,
-            lambda _: self._forget(source),
-            lambda error: self._failed(source, error),
-        )
+            return True
+        except Exception as error:  # noqa: BLE001 (as Steps would tell it)
+            self._say(source, error)
+            return True
+        finally:
+            self._left -= time.perf_counter() - began
+        return False
 
-    def close(self) -> None:
-        """Count no more."""
-        while self._running:
-            self._running.popitem()[1].cancel()
+    def _next(self) -> None:
+        while self._running is None and self._waiting:
+            source = next(iter(self._waiting))
+            work = self._waiting.pop(source)
+            if not source.users:  # everybody has left since
+                work.close()
+                continue
+            over = False
 
-    def forget(self, source: Source) -> None:
-        """A source is no longer followed."""
-        steps = self._running.pop(source, None)
-        if steps is not None:
-            steps.cancel()
+            def done(_: None) -> None:
+                nonlocal over
+                over, self._running = True, None
+                self._next()
 
-    def _forget(self, source: Source) -> None:
-        self._running.pop(source, None)
+            def failed(error: Exception, source: Source = source) -> None:
+                self._say(source, error)
+                done(None)
 
-    def _failed(self, source: Source, error: Exception) -> None:
-        self._forget(source)
+            steps = Steps(source.loop, work, done, failed)
+            if not over:
+                self._running = (source, steps)
+                return
+
+    @staticmethod
+    def _say(source: Source, error: Exception) -> None:
         if isinstance(error, OSError | LookupError):
             log.info("%s: its lines were not counted: %s", source.name, error)
         else:
             log.error("%s: counting its lines failed", source.name, exc_info=error)
+
+    def forget(self, source: Source) -> None:
+        """A source is no longer followed."""
+        work = self._waiting.pop(source, None)
+        if work is not None:
+            work.close()
+        if self._running is not None and self._running[0] is source:
+            self._running[1].cancel()
+            self._running = None
+            self._next()
+
+    def close(self) -> None:
+        """Count no more."""
+        while self._waiting:
+            self._waiting.popitem()[1].close()
+        if self._running is not None:
+            self._running[1].cancel()
+            self._running = None
 
     def _count(self, source: Source) -> Generator[Pause, None, None]:
         with attached(source):

@@ -184,3 +184,34 @@ def test_who_lags_too_far_skips_to_the_end_with_a_gap(log: Numbered) -> None:
     assert b'"type":"gap"' in got[1]
     assert b'"bytes":13000,"reason":"lagging"' in got[1]
     assert b"".join(got).count(b" line") == 3
+
+
+def test_many_logs_are_counted_one_after_the_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A glob over a thousand logs costs the turn no more than one log; all of them come to their
+    numbers, but those that nobody reads any more."""
+    monkeypatch.setattr(numbers, "AT_ONCE", 0.0)
+    monkeypatch.setattr(numbers, "STEP", 1000)
+    daemons = [Daemon(tmp_path / f"{name}.log") for name in range(6)]
+    loop = daemons[0].loop
+    numbering = Numbering(Library(64 << 20))
+    heard: list[str] = []
+    hear = heard.append
+    for daemon in daemons:
+        daemon.path.write_bytes(lines(0, 1000))
+        daemon.source.loop = loop
+        daemon.source.attach(hear)
+        numbering.want(daemon.source)
+    daemons[3].source.detach(hear)
+    running = 0
+    for _ in range(200):
+        loop.turn(0)
+        running = max(running, sum(d.source.users > 1 for d in daemons))
+    ends = [daemon.source.end for daemon in daemons]
+    assert [end.line if end else None for end in ends] == [1001, 1001, 1001, None, 1001, 1001]
+    assert running == 1
+    numbering.close()
+    for daemon in daemons:
+        daemon.source.detach(hear)
+        daemon.close()
