@@ -50,7 +50,7 @@ export function help(offered) {
     fill(list, ...[...groups].map(([group, rows]) => h("section", { class: "help-group" }, h("h3", null, group), h("dl", null, ...rows))),
       !found.length && h("p", { class: "quiet" }, "No key does that."));
   };
-  const field = h("input", { type: "search", class: "dialog-field", placeholder: "What should a key do?", "aria-label": "Search the keys", oninput: draw });
+  const field = h("input", { type: "text", class: "dialog-field", placeholder: "What should a key do?", "aria-label": "Search the keys", oninput: draw });
   dialog("Keys", "help", h("div", { class: "dialog-bar" }, field), list);
   draw();
   field.focus();
