@@ -10,7 +10,8 @@ import { fill, h, show } from "./dom.js";
 export class RowTools {
   /** @param {HTMLElement} layer */
   constructor(layer) {
-    this.el = h("div", { class: "row-tools", hidden: true });
+    // Not for screen readers, and not for the focus: the keys and the menu of the line do the same.
+    this.el = h("div", { class: "row-tools", hidden: true, "aria-hidden": "true", onmousedown: (/** @type {Event} */ event) => event.preventDefault() });
     layer.append(this.el);
     this.y = NaN;
     this.key = "";
