@@ -8,6 +8,15 @@ import { fill, h, show } from "./dom.js";
 import { icon } from "./icons.js";
 
 /**
+ * Gives the focus back, unless it has gone on meanwhile: "close" is told late.
+ * @param {Element | null} before what had it
+ */
+function giveBack(before) {
+  const lost = document.activeElement === null || document.activeElement === document.body;
+  if (lost && before instanceof HTMLElement && before.isConnected) before.focus({ preventScroll: true });
+}
+
+/**
  * A dialog that is taken away when it is closed, and gives the focus back.
  * @param {string} title
  * @param {string} cls
@@ -26,7 +35,7 @@ export function dialog(title, cls, ...content) {
   });
   el.addEventListener("close", () => {
     el.remove();
-    if (before instanceof HTMLElement && before.isConnected) before.focus({ preventScroll: true });
+    giveBack(before);
   });
   document.body.append(el);
   el.showModal();
@@ -126,7 +135,7 @@ export function menu(at, items) {
   });
   el.addEventListener("close", () => {
     el.remove();
-    if (before instanceof HTMLElement && before.isConnected) before.focus({ preventScroll: true });
+    giveBack(before);
   });
   document.body.append(el);
   el.showModal();
