@@ -1,0 +1,353 @@
+/**
+ * What one does with a line: make it the current one, select, copy, open, mark it, ask for its menu.
+ *
+ * @typedef {import("../model/blocks.js").Ref} Ref
+ * @typedef {import("../model/blocks.js").Block} Block
+ * @typedef {import("../model/protocol.js").Filter} Filter
+ * @typedef {import("../model/feed.js").Place} Place
+ * @typedef {import("../model/feed.js").Opened} Opened
+ * @typedef {{ref: Ref, source: string, cursor: string, skip: number, under: Filter, ms: number}} Bookmark
+ *
+ * @typedef {object} LineHost what it asks of the page beside what a viewport does
+ * @property {(text: string) => void} toast
+ * @property {(action: string) => void} act an action of the table of keys
+ * @property {(at: {x: number, y: number}, items: {text: string, key?: string, act: () => void}[]) => void} menu
+ * @property {(text: string, escapes?: boolean) => void} copy
+ * @property {(ref: Ref) => void} link copies a link to a line
+ */
+
+import { stripControls } from "../model/ansi.js";
+import { resolve, same } from "../model/blocks.js";
+import { findIds } from "../model/links.js";
+import { count } from "../model/words.js";
+import { expansion } from "./expansion.js";
+import { rowAt } from "./rows.js";
+import { RowTools } from "./rowtools.js";
+import { Picked, selectedText, selectWord } from "./selection.js";
+import { Viewport } from "./viewport.js";
+
+/** Bookmarks of a pane. */
+const MOST_BOOKMARKS = 100;
+
+/**
+ * @template {import("./viewport.js").ViewHost & LineHost} H
+ * @extends {Viewport<H>}
+ */
+export class Reader extends Viewport {
+  /** @param {H} host @param {Set<string>} features */
+  constructor(host, features) {
+    super(host, features);
+    this.picked = new Picked(this.feed.blocks);
+    this.tools = new RowTools(this.paper.paper);
+    /** @type {Bookmark[]} */
+    this.bookmarks = [];
+    /** @type {WeakMap<Block, Map<number, {el: HTMLElement, height: number}>>} */
+    this.expansions = new WeakMap();
+    /** What is done when the next opening has its rows. @type {((opened: Opened) => void) | null} */
+    this.landed = null;
+    const { paper } = this.paper;
+    paper.addEventListener("mousedown", (event) => this.pressed(event));
+    paper.addEventListener("click", (event) => this.clicked(event));
+    paper.addEventListener("mousemove", (event) => this.hovered(event), { passive: true });
+    paper.addEventListener("mouseleave", () => this.tools.hide());
+    paper.addEventListener("dblclick", (event) => this.takeWord(event));
+    // A long press of a finger: what a line can do. The mouse keeps the browser's own menu.
+    paper.addEventListener("contextmenu", (event) => {
+      const row = rowAt(/** @type {Node} */ (event.target));
+      if (!row?.block || row.block.rule || /** @type {PointerEvent} */ (event).pointerType === "mouse") return;
+      event.preventDefault();
+      this.up();
+      this.rowMenu({ block: row.block, i: row.i });
+    });
+  }
+
+  // What is added by those who build on it.
+
+  /** Goes to a place in the same logs. @param {Place} _place */
+  jump(_place) {}
+
+  /** @param {"show" | "hide" | "mark"} _kind @param {string} _text */
+  addChip(_kind, _text) {}
+
+  /** This line among its neighbours, without filters. */
+  context() {}
+
+  /** Whether the current line is drawn otherwise than others. @returns {boolean} */
+  get marksCurrent() {
+    return false;
+  }
+
+  /** The text of the current line. @type {string | null} */
+  currentText = null;
+
+  /** @override */
+  prepare() {
+    const range = this.picked.range();
+    this.pickFrom = range?.[0] ?? 0;
+    this.pickTo = range?.[1] ?? 0;
+  }
+
+  pickFrom = 0;
+  pickTo = 0;
+
+  /** @override */
+  scrolledAway() {
+    this.tools.hide();
+    super.scrolledAway();
+  }
+
+  /** A line as it is in the file. @param {Ref} ref */
+  lineOf(ref) {
+    const { block, i } = resolve(ref);
+    return block.line(i);
+  }
+
+  /** Makes a line the current one. @override @param {Ref | null} ref */
+  select(ref) {
+    super.select(ref);
+    const text = this.current ? this.current.block.line(this.current.i) : null;
+    if (this.marksCurrent && text !== this.currentText) this.looks.again();
+    this.currentText = text;
+    if (this.selecting && ref) this.picked.set(this.selecting, ref);
+    this.host.changed();
+    this.dirty();
+  }
+
+  /** Goes to a line that is held and makes it the current one. @param {Ref} ref */
+  goTo(ref) {
+    this.turn({ type: "jump", now: Date.now() });
+    this.select(ref);
+    this.unfold(ref);
+    this.reveal(ref, true);
+    this.host.moved(false);
+  }
+
+  /** A line that one goes to must not be folded away. @param {Ref} ref */
+  unfold(ref) {
+    const at = resolve(ref);
+    const group = this.looks.place(at.block, at.i);
+    if (group.place === "hidden") this.looks.openGroup(group.head, true);
+  }
+
+  /** @param {MouseEvent} event */
+  pressed(event) {
+    const row = rowAt(/** @type {Node} */ (event.target));
+    if (event.button !== 0 || !row?.block) return;
+    if (/** @type {Element} */ (event.target).closest("button, a")) return;
+    this.up();
+    if (row.block.rule) return;
+    const ref = { block: row.block, i: row.i };
+    if (event.shiftKey) {
+      event.preventDefault();
+      getSelection()?.removeAllRanges();
+      this.picked.set(this.picked.from ?? this.current ?? ref, ref);
+      this.host.changed();
+      this.dirty();
+    } else if (this.picked.from) {
+      this.picked.clear();
+      this.dirty();
+    }
+  }
+
+  /** @param {MouseEvent} event */
+  clicked(event) {
+    const target = /** @type {Element} */ (event.target);
+    const row = rowAt(target);
+    if (!row?.block || row.block.rule || event.shiftKey) return;
+    const ref = { block: row.block, i: row.i };
+    const button = target.closest("button");
+    if (button instanceof HTMLElement && button.dataset.action) {
+      this.up();
+      this.keep(ref);
+      if (button.dataset.action === "group") this.looks.openGroup(this.looks.place(ref.block, ref.i).head, true);
+      else if (button.dataset.action === "expand") this.expand(ref);
+      this.dirty();
+      return;
+    }
+    if (target.closest("a, button, .expansion")) return;
+    const selection = getSelection();
+    if (selection && !selection.isCollapsed) return;
+    this.select(ref);
+    this.host.moved(false);
+  }
+
+  /** A double click selects the value that one means. @param {MouseEvent} event */
+  takeWord(event) {
+    const row = rowAt(/** @type {Node} */ (event.target));
+    if (row?.block && !row.block.rule) selectWord(row, this.looks.of(row.block, row.i));
+  }
+
+  /** @param {MouseEvent} event */
+  hovered(event) {
+    const row = event.buttons === 0 ? rowAt(/** @type {Node} */ (event.target)) : null;
+    if (!row?.block || row.block.rule || row.y === -9999) return this.tools.hide();
+    const ref = { block: row.block, i: row.i };
+    const key = `${row.key}`;
+    if (key === this.tools.over && !this.tools.el.hidden) return undefined;
+    this.tools.over = key;
+    const look = this.looks.of(row.block, row.i);
+    if (look.rows > 1) return this.tools.hide();
+    const { paper } = this;
+    const chips = look.chips.length * 130;
+    const from = this.gutter() + (look.content?.cells ?? 0) * paper.cell + 3 + chips;
+    this.tools.show([
+      { text: "Copy", title: "Copy this line  y", act: () => this.host.copy(this.lineOf(ref)) },
+      ...(this.features.has("locate") ? [{ text: "Link", title: "Copy a link to this line  Y", act: () => this.host.link(ref) }] : []),
+      ...(this.filtered ? [{ text: "In context", title: "This line without filters  c", act: () => { this.select(ref); this.context(); } }] : []),
+      { text: "…", title: "More  Shift F10", act: () => this.rowMenu(ref) },
+    ], row.y, from, paper.left + paper.width);
+    return undefined;
+  }
+
+  /** The menu of a line. @param {Ref} ref */
+  rowMenu(ref) {
+    const { block, i } = resolve(ref);
+    const row = this.rows.find(block, i);
+    const box = (row?.el ?? this.paper.el).getBoundingClientRect();
+    const line = block.line(i);
+    const { removed } = stripControls(line);
+    const act = this.host.act;
+    this.select(ref);
+    this.host.menu({ x: Math.max(box.left, this.paper.el.getBoundingClientRect().left) + 60, y: box.top + this.paper.line }, [
+      { text: "Copy line", key: "y", act: () => this.host.copy(line) },
+      ...(removed ? [{ text: `Copy with ${count(removed)} control characters`, act: () => this.host.copy(line, true) }] : []),
+      ...(this.features.has("locate") ? [{ text: "Copy link", key: "Y", act: () => this.host.link(ref) }] : []),
+      ...(this.filtered ? [{ text: "In context", key: "c", act: () => this.context() }] : []),
+      { text: "Open", key: "Enter", act: () => this.expand(ref) },
+      { text: "Bookmark", key: "m", act: () => act("bookmark") },
+      { text: "Select lines from here", key: "v", act: () => act("select") },
+      ...findIds(line).slice(0, 3).map((id) => ({ text: `Show only ${id.text}`, act: () => this.addChip("show", id.text) })),
+    ]);
+  }
+
+  /** Opens what is in a line, or closes it again. @param {Ref} [at] */
+  expand(at) {
+    const ref = at ?? this.current;
+    if (!ref) return;
+    this.up();
+    this.keep(ref);
+    const { block, i } = resolve(ref);
+    const group = this.looks.place(block, i);
+    if (group.size > 8 && group.place === "chip") return this.looks.openGroup(group.head, true), this.dirty();
+    const open = this.expansions.get(block) ?? new Map();
+    const heights = this.looks.expanded.get(block) ?? new Map();
+    if (open.has(i)) {
+      open.delete(i);
+      heights.delete(i);
+    } else {
+      const line = block.line(i);
+      const made = expansion(line, this.paper.line, {
+        value: (key, value, where) => this.host.menu(where, [
+          { text: `Show only ${value.slice(0, 60)}`, act: () => this.addChip("show", value) },
+          { text: `Hide ${value.slice(0, 60)}`, act: () => this.addChip("hide", value) },
+          { text: `Mark ${value.slice(0, 60)}`, act: () => this.addChip("mark", value) },
+          { text: "Copy the value", act: () => this.host.copy(value) },
+          { text: `Copy the key ${key}`, act: () => this.host.copy(key) },
+        ]),
+        copy: () => this.host.copy(line),
+        link: () => this.host.link({ block, i }),
+        only: (text) => this.addChip("show", text),
+      });
+      open.set(i, made);
+      heights.set(i, made.height);
+    }
+    this.expansions.set(block, open);
+    this.looks.expanded.set(block, heights);
+    this.looks.again();
+    this.select({ block, i });
+    return undefined;
+  }
+
+  /** Where selecting whole lines began, while it goes on. @type {Ref | null} */
+  selecting = null;
+
+  /** Begins to select whole lines at the current one, or ends it. */
+  startSelecting() {
+    const ref = this.current ?? (this.following ? this.lastVisible : this.firstVisible);
+    if (!ref) return;
+    this.up();
+    getSelection()?.removeAllRanges();
+    this.selecting = this.selecting ? null : ref;
+    if (this.selecting) this.picked.set(ref, ref);
+    this.select(ref);
+  }
+
+  /** What is selected, as it is in the file; null when nothing is. */
+  selectionText() {
+    const native = selectedText(this.feed.blocks, this.looks);
+    if (native !== null) return native;
+    return this.picked.from ? this.picked.text() : null;
+  }
+
+  /** Where the selected lines are, for a daemon; null when there are none. */
+  selectedPlace() {
+    const range = this.picked.range();
+    const ref = range && this.feed.blocks.at(range[0]);
+    if (!range || !ref) return null;
+    let lines = 0;
+    this.feed.blocks.walk(range[0], range[1], () => lines++);
+    return { ...this.placeOf(ref), lines };
+  }
+
+  /** The line that is read, as a place. */
+  heldPlace() {
+    const ref = this.held();
+    return ref && this.placeOf(ref);
+  }
+
+  /** Takes the selection away. @returns {boolean} whether there was any */
+  clearSelection() {
+    if (!this.picked.from) return false;
+    this.picked.clear();
+    this.selecting = null;
+    this.dirty();
+    return true;
+  }
+
+  /** Marks the current line, or takes the mark away. */
+  bookmark() {
+    const ref = this.current ?? this.firstVisible;
+    if (!ref) return;
+    const at = resolve(ref);
+    const index = this.bookmarks.findIndex((mark) => same(mark.ref, at));
+    if (index >= 0) this.bookmarks.splice(index, 1);
+    else {
+      if (this.bookmarks.length >= MOST_BOOKMARKS) this.bookmarks.shift();
+      const ms = this.looks.timeNear(at.block, at.i);
+      this.bookmarks.push({ ref: at, source: at.block.source, ...this.placeOf(at), ms });
+    }
+    const last = this.bookmarks[this.bookmarks.length - 1];
+    this.looks.set({ bookmark: last?.ms ?? NaN });
+    this.select(at);
+    this.host.announce(index >= 0 ? "Bookmark removed" : "Bookmarked");
+  }
+
+  /** @param {number} step */
+  toBookmark(step) {
+    if (!this.bookmarks.length) return this.host.toast("No bookmark yet: m sets one at the current line.");
+    const here = this.current ? this.bookmarks.findIndex((mark) => this.current && same(mark.ref, this.current)) : -1;
+    const n = this.bookmarks.length;
+    const mark = this.bookmarks[(here + step + n) % n];
+    if (!Number.isNaN(this.feed.blocks.ord(mark.ref))) return this.goTo(mark.ref);
+    const index = this.bookmarks.indexOf(mark);
+    this.landed = (opened) => {
+      if (opened.to) this.bookmarks[index] = { ...mark, ref: resolve(opened.to) };
+    };
+    this.jump({ cursor: mark.cursor, skip: mark.skip, under: mark.under });
+    return undefined;
+  }
+
+  /** Classes of a row that come and go. @override */
+  flags = (/** @type {Block} */ block, /** @type {number} */ i) => {
+    let flags = "";
+    const { current } = this;
+    if (current && current.block === block && current.i === i) flags += " cur";
+    const ord = block.base + i;
+    if (ord >= this.pickFrom && ord < this.pickTo && !block.rule) flags += " picked";
+    if (this.bookmarks.length && this.bookmarks.some((mark) => mark.ref.block === block && mark.ref.i === i)) flags += " marked";
+    return flags;
+  };
+
+  /** @override */
+  expansionOf = (/** @type {Block} */ block, /** @type {number} */ i) => this.expansions.get(block)?.get(i)?.el ?? null;
+}

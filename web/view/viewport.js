@@ -1,0 +1,475 @@
+/**
+ * The window on a log: where its lines stand on the paper, who moves it, and the frame that draws it.
+ *
+ * State goes one way: a message or a gesture changes the model, the model marks the view as dirty,
+ * the next frame draws it: it reads, computes, writes. Nothing else writes rows to the document.
+ * What is shown, and what one does with a line, is added by those who build on it.
+ *
+ * @typedef {import("../model/blocks.js").Ref} Ref
+ * @typedef {import("../model/blocks.js").Block} Block
+ * @typedef {import("../model/layout.js").Placed} Placed
+ * @typedef {import("../model/feed.js").Opened} Opened
+ *
+ * @typedef {object} ViewHost what it asks of the page
+ * @property {(command: object) => boolean} send
+ * @property {() => void} changed its state line is out of date
+ * @property {(push: boolean) => void} moved the address is out of date; push: a step one goes back
+ * @property {(text: string) => void} announce said to a screen reader, at once
+ * @property {() => number | null} offset of the daemon's clock to this one, ms
+ */
+
+import { resolve, same } from "../model/blocks.js";
+import { Lag } from "../model/connect.js";
+import { Feed } from "../model/feed.js";
+import { END, Layout } from "../model/layout.js";
+import { Looks } from "../model/look.js";
+import { start, update } from "../model/mode.js";
+import { ask } from "./frame.js";
+import { Paper } from "./paper.js";
+import { Rows } from "./rows.js";
+import { pinnedRows } from "./selection.js";
+
+/** Where a jump puts its target: this part of the height from the top. */
+export const THIRD = 1 / 3;
+/** Viewports held beyond the visible rows before more is asked for. */
+const AHEAD = 3;
+
+let views = 0;
+
+/** @template {ViewHost} H */
+export class Viewport {
+  /**
+   * @param {H} host
+   * @param {Set<string>} features
+   */
+  constructor(host, features) {
+    this.host = host;
+    this.features = features;
+    this.id = ++views;
+    this.mode = start();
+    this.lag = new Lag();
+    this.feed = new Feed({
+      send: (command) => host.send(command),
+      eye: () => (this.following ? this.feed.blocks.end - 1 : this.eye),
+      floor: () => this.lastOrd + 1,
+      following: () => this.following,
+      arrived: (block, from) => this.arrived(block, from),
+      counted: (_source, lines, text, live) => this.counted(lines, text, live),
+      opened: (opened) => this.opened(opened),
+      changed: () => this.dirty(),
+      failed: (message, code) => this.failed(message, code),
+      timeOf: (block, i) => this.looks.timeOf(block, i),
+      now: () => Date.now(),
+    }, features);
+    this.looks = new Looks(this.feed.blocks, () => Date.now());
+    this.layout = new Layout(this.feed.blocks, (block, i) => this.looks.height(block, i));
+    this.paper = new Paper({
+      up: () => this.up(),
+      scrolled: (down) => this.scrolled(down),
+      moved: () => this.scrolledAway(),
+      idle: () => this.idle(),
+      resized: () => this.resized(),
+    }, "log");
+    this.rows = new Rows(this.paper.rows, `p${this.id}-`);
+    /** The line that keys act on. @type {Ref | null} */
+    this.current = null;
+    /** The first line that is wholly visible. @type {Ref | null} */
+    this.firstVisible = null;
+    this.lastVisible = /** @type {Ref | null} */ (null);
+    this.eye = 0;
+    this.lastOrd = -1;
+    this.widest = 0;
+    /** Digits of the largest line number that was shown. */
+    this.digits = 4;
+    /** Until when the old rows may stay while the new window has none. */
+    this.stale = 0;
+    this.boxTop = NaN;
+    /** When the oldest line that waits for the next frame was read by the daemon. */
+    this.pendingT = 0;
+    this.behind = 0;
+    this.closed = false;
+    this.draw = () => this.paint();
+  }
+
+  /** Lines wait for the next frame that were read at this time. @param {number} t ms */
+  waits(t) {
+    this.pendingT ||= t;
+  }
+
+  // What is added by those who build on it.
+
+  /** New live lines are held. @param {Block} _block @param {number} _from */
+  arrived(_block, _from) {}
+
+  /** New lines were counted. @param {number} _lines @param {string} _text @param {boolean} _live */
+  counted(_lines, _text, _live) {}
+
+  /** A new window has its rows. @param {Opened} _opened */
+  opened(_opened) {}
+
+  /** @param {string} _message @param {string} _code */
+  failed(_message, _code) {}
+
+  /** Before the rows are placed. */
+  prepare() {}
+
+  /** After they were drawn. */
+  drawn() {}
+
+  /** Goes to the end and follows. */
+  toEnd() {}
+
+  /** Classes of a row that come and go. @type {(block: Block, i: number) => string} */
+  flags = () => "";
+
+  /** What is opened under a line. @type {(block: Block, i: number) => HTMLElement | null} */
+  expansionOf = () => null;
+
+  /** Makes a line the current one. @param {Ref | null} ref */
+  select(ref) {
+    this.current = ref && resolve(ref);
+    this.host.changed();
+    this.dirty();
+  }
+
+  /** Whether something is shown or hidden by a filter. */
+  get filtered() {
+    return !!(this.feed.filter.include?.length || this.feed.filter.exclude?.length);
+  }
+
+  get following() {
+    return this.mode.mode === "following";
+  }
+
+  get sources() {
+    return this.feed.sources;
+  }
+
+  dirty() {
+    if (!this.closed) ask(this.draw);
+  }
+
+  /** The line that keeps its place. @returns {Ref | null} */
+  held() {
+    const { current, paper } = this;
+    if (current) {
+      const y = this.layout.yOf(current);
+      if (y >= paper.top && y < paper.top + paper.height) return current;
+    }
+    return this.firstVisible;
+  }
+
+  /** Makes a line the anchor, so that it stays where it is whatever changes height. @param {Ref | null} [ref] */
+  keep(ref = this.held()) {
+    if (this.following || !ref) return;
+    const y = this.layout.yOf(ref);
+    if (!Number.isNaN(y)) this.layout.fix(ref, y);
+  }
+
+  /** A line as a place: it survives whatever happens to what is held. @param {Ref} ref */
+  placeOf(ref) {
+    const { block, i } = resolve(ref);
+    return { cursor: block.start, skip: block.skip + i, under: this.feed.filter };
+  }
+
+  /** The user goes up, or begins to read. */
+  up() {
+    if (this.following) this.turn({ type: "up", now: Date.now() });
+  }
+
+  /** @param {import("../model/mode.js").Event} event */
+  turn(event) {
+    const before = this.mode.mode;
+    this.mode = update(this.mode, event);
+    if (this.mode.mode === before) return;
+    this.host.announce(this.following ? "Following" : "Reading");
+    this.host.changed();
+    this.host.moved(false);
+  }
+
+  /** The user's own scrolling. @param {boolean} down */
+  scrolled(down) {
+    this.down = down;
+    this.feed.resumeSearch();
+  }
+
+  /** Whether the user scrolled downwards since the last frame. */
+  down = false;
+
+  /** The user's own scrolling may have reached the last line. @param {number} top */
+  reached(top) {
+    const toEnd = this.endY === null ? Infinity : this.endY - (top + this.paper.height);
+    const last = this.feed.attached;
+    const row = this.paper.line;
+    this.turn({ type: "scrolled", down: this.down, toEnd, row, last, now: Date.now() });
+    this.down = false;
+    if (this.following) this.toEnd();
+  }
+
+  scrolledAway() {
+    this.dirty();
+  }
+
+  /** A bar was opened above, or the window resized: the line before the eyes stays where it is. */
+  resized() {
+    const top = this.paper.el.getBoundingClientRect().top;
+    const moved = top - this.boxTop;
+    this.boxTop = top;
+    if (!this.following && moved) {
+      this.paper.size(this.paper.tall + Math.max(0, moved), this.paper.wide);
+      this.paper.scrollTo(this.paper.top + moved);
+    }
+    this.draw();
+  }
+
+  /** The y of the log's end on the paper, where it was reached by the last layout. @type {number | null} */
+  endY = null;
+
+  /** Draws the pane: read, compute, write. */
+  paint() {
+    const { paper, layout, feed, looks } = this;
+    if (!paper.height) paper.measure();
+    if (!paper.height || this.closed) return;
+    if (!feed.blocks.rows && performance.now() < this.stale) {
+      ask(this.draw);
+      return;
+    }
+    this.prepare();
+    looks.set({ columns: Math.floor((paper.width - this.gutter() - 18) / paper.cell), line: paper.line });
+    const { height } = paper;
+    let { top } = paper;
+    let placed;
+    if (this.following) {
+      top = END - height;
+      layout.pinEnd(END);
+      placed = layout.place(top, height);
+      if (placed.topY !== null && placed.topY > top) {
+        // A log shorter than the pane begins at its top.
+        layout.shift(top - placed.topY);
+        placed = layout.place(top, height);
+      }
+    } else {
+      placed = layout.place(top, height);
+      const room = feed.above ? height : 0;
+      if (placed.topY !== null && top < placed.topY - room && placed.rows.length) {
+        top = placed.topY - room;
+        placed = layout.place(top, height);
+      }
+    }
+    const { rows } = placed;
+    this.note(rows, top, height);
+    this.endY = placed.endY;
+    if (!this.following && this.down) this.reached(top);
+    const last = rows[rows.length - 1];
+    const bottom = placed.endY ?? (last ? last.y + last.h + placed.below * paper.line : top);
+    const tall = this.following ? END : Math.max(bottom + (feed.below ? height : 0), top + height);
+    let wide = 0;
+    if (!looks.options.wrap) {
+      for (const { block, i } of rows) this.widest = Math.max(this.widest, looks.of(block, i).cells);
+      const need = this.widest * paper.cell + this.gutter() + 40;
+      if (need > paper.width) wide = Math.ceil(need / 50) * 50;
+    }
+    // Writing.
+    paper.size(tall, wide);
+    paper.scrollTo(top);
+    this.rows.paint(rows, (block, i) => looks.of(block, i), this.flags, this.expansionOf, looks.epoch, pinnedRows());
+    this.pointAtCurrent();
+    this.drawn();
+    // Asking for what will be needed.
+    const near = AHEAD * height;
+    if (placed.above * paper.line < near && feed.above) feed.wantAbove();
+    if (feed.below && placed.below * paper.line < near) feed.wantBelow();
+    if (this.pendingT) {
+      const offset = this.host.offset();
+      this.behind = Math.max(0, offset === null ? this.lag.add(this.pendingT, Date.now()) : Date.now() + offset - this.pendingT);
+      this.pendingT = 0;
+    }
+    this.host.changed();
+  }
+
+  gutter() {
+    const { numbers, names } = this.looks.options;
+    if (names) return this.nameWidth * this.paper.cell + 18;
+    return numbers && !this.filtered ? this.digits * this.paper.cell + 20 : 8;
+  }
+
+  nameWidth = 12;
+
+  styleGutter() {
+    const { style } = this.paper.el;
+    const { numbers, names } = this.looks.options;
+    const ch = names ? this.nameWidth : numbers && !this.filtered ? this.digits : 0;
+    style.setProperty("--gutter-ch", `${ch}ch`);
+    style.setProperty("--gutter", ch ? `calc(${ch}ch + ${names ? 18 : 20}px)` : "8px");
+  }
+
+  /** Points the list box at its current row. */
+  pointAtCurrent() {
+    if (this.current) this.current = resolve(this.current);
+    const row = this.current && this.rows.find(this.current.block, this.current.i);
+    const { paper } = this.paper;
+    if (row) {
+      if (paper.getAttribute("aria-activedescendant") !== row.el.id) paper.setAttribute("aria-activedescendant", row.el.id);
+    } else if (paper.hasAttribute("aria-activedescendant")) {
+      paper.removeAttribute("aria-activedescendant");
+    }
+  }
+
+  /** Nothing moved for a while: the paper may be shifted, unseen. */
+  idle() {
+    const { paper, layout, feed } = this;
+    if (this.following || this.closed || !feed.blocks.rows) return;
+    this.host.moved(false);
+    const { topY } = layout.place(paper.top, paper.height);
+    let dy = 0;
+    if (!feed.above && topY !== null) dy = -topY;
+    else if (paper.top < END / 4 || paper.top > END) dy = END / 2 - paper.top;
+    if (Math.abs(dy) < 1) return;
+    layout.shift(dy);
+    paper.size(paper.tall + Math.max(0, dy), paper.wide);
+    paper.scrollTo(paper.top + dy);
+    this.draw();
+  }
+
+  /** Moves the current line. @param {number} by */
+  step(by) {
+    const { blocks } = this.feed;
+    let ref = null;
+    if (this.following) {
+      if (by > 0) return;
+      ref = this.lastVisible;
+      this.up();
+    } else if (this.current && !Number.isNaN(blocks.ord(this.current))) {
+      ref = blocks.at(this.nextShown(blocks.ord(this.current), by));
+    } else {
+      ref = by < 0 ? this.lastVisible : this.firstVisible;
+    }
+    if (!ref) return;
+    this.select(ref);
+    this.reveal(ref);
+  }
+
+  /** The next row in a direction that is a line and is shown. @param {number} ord @param {number} by */
+  nextShown(ord, by) {
+    const { blocks } = this.feed;
+    for (let at = ord + by; ; at += by) {
+      const ref = blocks.at(at);
+      if (!ref) return ord;
+      if (!ref.block.rule && this.looks.height(ref.block, ref.i) > 0) return at;
+    }
+  }
+
+  /** Scrolls as little as needed to show a line that is held. @param {Ref} ref @param {boolean} [third] */
+  reveal(ref, third = false) {
+    const { paper, layout } = this;
+    const y = layout.yOf(ref);
+    if (Number.isNaN(y)) return;
+    const at = resolve(ref);
+    const high = this.looks.height(at.block, at.i);
+    const { top, height } = paper;
+    this.dirty();
+    if (y >= top && y + high <= top + height) return;
+    paper.mine();
+    const to = third ? y - Math.round(height * THIRD) : y < top ? y : y + high - height;
+    layout.fix(at, y);
+    paper.size(Math.max(paper.tall, to + height), paper.wide);
+    paper.scrollTo(to);
+  }
+
+  /** Scrolls by a part of the height. @param {number} share */
+  page(share) {
+    const { paper } = this;
+    if (this.following && share > 0) return;
+    if (share < 0) this.up();
+    const by = Math.max(paper.line, Math.abs(share) * paper.height - 2 * paper.line) * Math.sign(share);
+    if (share > 0 && this.endY !== null && this.feed.attached && paper.top + paper.height + by >= this.endY) {
+      this.toEnd();
+      return;
+    }
+    paper.mine();
+    paper.scrollTo(paper.top + Math.round(by / paper.line) * paper.line);
+    paper.wake();
+    this.draw();
+  }
+
+  /** Space: stops; when reading, a page down. */
+  space() {
+    if (this.following) this.turn({ type: "stop", now: Date.now() });
+    else this.page(1);
+  }
+
+  /** @param {number} cells */
+  sideways(cells) {
+    const { paper } = this;
+    paper.scrollSide(cells === -Infinity ? 0 : cells === Infinity ? 1e7 : paper.left + cells * paper.cell);
+  }
+
+  /** @param {boolean} wrap */
+  setWrap(wrap) {
+    this.keep();
+    this.looks.set({ wrap });
+    this.paper.scrollSide(0);
+    this.dirty();
+    this.host.changed();
+  }
+
+  /** @param {boolean} raw */
+  setRaw(raw) {
+    this.keep();
+    this.looks.set({ raw });
+    this.dirty();
+    this.host.changed();
+  }
+
+  /** Opens all groups, or folds them. */
+  toggleGroups() {
+    this.keep();
+    this.looks.allOpen = !this.looks.allOpen;
+    this.looks.open.clear();
+    this.looks.again();
+    this.dirty();
+  }
+
+  /** The size of the type changed. */
+  remeasure() {
+    this.paper.measure();
+    this.looks.again();
+    this.dirty();
+  }
+
+  focus() {
+    this.paper.paper.focus({ preventScroll: true });
+  }
+
+  /** Remembers what is before the user's eyes. @param {Placed[]} rows @param {number} top @param {number} height */
+  note(rows, top, height) {
+    let first = null;
+    let last = null;
+    let { digits } = this;
+    for (const row of rows) {
+      if (row.y + row.h <= top || row.y >= top + height) continue;
+      if (!first && row.y >= top - 0.5 && !row.block.rule) first = row;
+      last = row;
+      if (row.block.number !== null) digits = Math.max(digits, String(row.block.number + row.i).length);
+    }
+    this.firstVisible = first && { block: first.block, i: first.i };
+    this.lastVisible = last && { block: last.block, i: last.i };
+    this.eye = first?.ord ?? this.feed.blocks.end - 1;
+    this.lastOrd = last?.ord ?? -1;
+    if (digits !== this.digits) {
+      this.digits = digits;
+      this.styleGutter();
+      this.dirty();
+    }
+    // The eye's line is the anchor: what changes elsewhere cannot move it.
+    if (this.following) return;
+    const { current } = this;
+    const hold = (current && rows.find((row) => same(current, row) && row.y >= top && row.y < top + height)) || first;
+    if (hold) this.layout.fix({ block: hold.block, i: hold.i }, hold.y);
+    // A long group whose lines are on screen stays open, also when it has ended meanwhile.
+    if (last && !this.looks.options.raw) {
+      const group = this.looks.place(last.block, last.i);
+      if (group.size > 8 && group.place === "shown" && !group.hidden && !group.final) this.looks.keepOpen(group.head);
+    }
+  }
+}
