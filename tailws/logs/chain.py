@@ -89,6 +89,7 @@ class Chain:
         self._refused = ((0, 0), 0)  # dev and ino of an unreadable file; its size at first
         self.shrunk = False  # smaller than it was, or begun anew: `overwritten` has to see to it
         self._looked_at = self._looked_before = clock()
+        self._grown_at = float("-inf")  # when a look saw that the file at the name had grown
         self._past: dict[tuple[int, int], Segment] = {}  # what was in the chain, latest last
         self._deleted: dict[Segment, float] = {}  # since when a lost file has no name any more
         self._history: WeakValueDictionary[Identity, Segment] = WeakValueDictionary()
@@ -178,6 +179,8 @@ class Chain:
             self._seen = seen
             self._is_back(newest)
             self.shrunk = st.st_size < newest.size
+            if st.st_size > newest.size:
+                self._grown_at = self._looked_at
             newest.size = max(newest.size, st.st_size)
             try:
                 self.shrunk = self.shrunk or not newest.remember_head()
@@ -196,6 +199,7 @@ class Chain:
             return self._no_file("unreadable", error.strerror or str(error))
         self._adopt(segment)
         self._seen = (*segment.identity.key, segment.size, st.st_mtime_ns)
+        self._grown_at = self._looked_at - _age(st)
         self.state, self.reason = "live", ""
         self._follow_on(segment)
         return True
@@ -484,7 +488,7 @@ class Chain:
     def _unsure(self, segment: Segment) -> bool:
         """Whether lines may have come and gone since the last look at the file."""
         now = self._clock()
-        grown = self._changed_at.get(segment, (0, 0, float("-inf")))[2]
+        grown = max(self._grown_at, self._changed_at.get(segment, (0, 0, self._grown_at))[2])
         return now - grown < RECENT or self._looked_at - self._looked_before > STALE
 
     def _copies(self, place: Place, now: Segment) -> list[Segment]:

@@ -185,7 +185,11 @@ class Subscription:
         self.source.resumes += self._begin.cursor is not None
         if self.source.on_located is not None:
             self.source.on_located(located.place)
-        self._push(self._subscribed(located.place.cursor, located.place.at))
+        here = located.place.cursor
+        # Before a gap the client stands where it stood: should it lose the connection between the
+        # two heads, it has to be told of the gap again.
+        before = self._begin.cursor if located.gap is not None else None
+        self._push(self._subscribed(before or here, located.place.at))
         if located.gap is not None:
             self._push_gap(located.gap)
         self._tell(self)

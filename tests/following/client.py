@@ -188,7 +188,9 @@ class Client:
     def _on_gap(self, head: dict[str, Any], body: list[str]) -> None:
         source = head["source"]
         self.items[source].append(Gap(head["reason"], head["bytes"]))
-        self._joint[source] = None
+        self._joint[source] = head.get("end")
+        if "end" in head:
+            self.cursors[source] = head["end"]
 
     def _on_history(self, head: dict[str, Any], body: list[str]) -> None:
         self._pages.append((head, body))
