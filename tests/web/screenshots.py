@@ -1,18 +1,25 @@
-"""Pictures of the page in its states: `python -m tests.web.screenshots DIRECTORY [NAME...]`.
+"""Pictures of the page: `python -m tests.web.screenshots DIRECTORY [NAME...] [--all]`.
 
-The logs are made up, the page and the browser are real. Each picture is taken wide and on a phone,
-dark and light, where that shows something.
+Without a name, those that the documentation shows; with `--all`, every state that the page can be
+in, wide and on a phone, dark and light, to be looked at. The logs are made up, the page and the
+browser are real.
 """
 
 from __future__ import annotations
 
 import argparse
+import base64
 import json
 import random
+import shutil
+import struct
+import tempfile
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -182,7 +189,74 @@ class Studio:
         """Write one picture."""
         page.mouse.move(3, 3)
         time.sleep(0.45)
-        page.screenshot(path=self.out / f"{name}.png")
+        self.shoot(page, name)
+
+    def shoot(self, page: Any, name: str) -> None:
+        """Write one picture as it is now."""
+        (self.out / f"{name}.png").write_bytes(shrink(self.browser, page.screenshot()))
+
+
+_INDEX = """async (png) => {
+  const image = new Image();
+  image.src = `data:image/png;base64,${png}`;
+  await image.decode();
+  const {width, height} = image;
+  const context = new OffscreenCanvas(width, height).getContext('2d');
+  context.drawImage(image, 0, 0);
+  const pixels = new Uint32Array(context.getImageData(0, 0, width, height).data.buffer);
+  const counts = new Map();
+  for (const pixel of pixels) counts.set(pixel, (counts.get(pixel) ?? 0) + 1);
+  // The most frequent colour of each corner of the colour space, so that shades do not crowd out.
+  const corners = new Map();
+  for (const [pixel, count] of [...counts].sort((a, b) => b[1] - a[1])) {
+    const corner = pixel & 0xf0f0f0;
+    const its = corners.get(corner);
+    if (its) its.count += count;
+    else corners.set(corner, {pixel, count});
+  }
+  const most = [...counts].sort((a, b) => b[1] - a[1]).slice(0, 96).map(([pixel]) => pixel);
+  const spread = [...corners.values()].sort((a, b) => b.count - a.count).map((one) => one.pixel);
+  const palette = [...new Set([...most, ...spread])].slice(0, 256);
+  const index = new Map();
+  const nearest = (pixel) => {
+    let best = 0;
+    let least = Infinity;
+    palette.forEach((one, k) => {
+      let sum = 0;
+      for (const shift of [0, 8, 16]) sum += ((pixel >> shift & 255) - (one >> shift & 255)) ** 2;
+      if (sum < least) [best, least] = [k, sum];
+    });
+    return best;
+  };
+  for (const pixel of counts.keys()) index.set(pixel, nearest(pixel));
+  let text = '';
+  for (const pixel of pixels) text += String.fromCharCode(index.get(pixel));
+  return {width, height, palette: palette.flatMap((p) => [p & 255, p >> 8 & 255, p >> 16 & 255]),
+    pixels: btoa(text)};
+}"""
+
+
+def shrink(browser: Any, png: bytes) -> bytes:
+    """Return the picture with 256 colours, a quarter of the size."""
+    page = browser.new_page()
+    found = page.evaluate(_INDEX, base64.b64encode(png).decode())
+    page.close()
+    width, height = found["width"], found["height"]
+    pixels = base64.b64decode(found["pixels"])
+    rows = b"".join(b"\0" + pixels[i : i + width] for i in range(0, width * height, width))
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
+
+    return b"".join((
+        b"\x89PNG\r\n\x1a\n",
+        chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 0)),
+        chunk(b"PLTE", bytes(found["palette"])),
+        chunk(b"IDAT", zlib.compress(rows, 9)),
+        chunk(b"IEND", b""),
+    ))  # fmt: skip
 
 
 def following(studio: Studio, scheme: str) -> None:
@@ -192,14 +266,24 @@ def following(studio: Studio, scheme: str) -> None:
     )
     with studio.page(fragment, scheme=scheme) as page:
         chance = random.Random(4)
-        for k in range(12):
+        beside = ["postgresql/pgbouncer", "system/syslog", "app/mailer"]
+        for k in range(72):
             now = NOW + timedelta(milliseconds=300 * k)
+            for name in beside[: chance.choice([0, 1, 1, 2, 3])]:
+                studio.daemon.write(name, orders(chance, now)[:1] * chance.randrange(1, 30))
             studio.daemon.write("app/orders-api", orders(chance, now))
-            studio.daemon.write("nginx/access", access(chance, now + timedelta(milliseconds=90)))
-            studio.daemon.write("app/worker", worker(chance, now + timedelta(milliseconds=160)))
-            if k == 6:
-                studio.daemon.event("nginx/access", "rotated", "access.log")
-            time.sleep(0.1)
+            if chance.random() < 0.6:
+                later = now + timedelta(milliseconds=90)
+                studio.daemon.write("nginx/access", access(chance, later))
+            if chance.random() < 0.4:
+                later = now + timedelta(milliseconds=160)
+                studio.daemon.write("app/worker", worker(chance, later))
+            if k == 58:
+                studio.daemon.say({
+                    "type": "event", "source": "nginx/access", "event": "rotated",
+                    "file": "access.log", "t": int(now.timestamp() * 1000),
+                })  # fmt: skip
+            time.sleep(0.3)
         studio.save(page, f"following-{scheme}")
 
 
@@ -317,10 +401,10 @@ def phone(studio: Studio, scheme: str) -> None:
         )
         studio.daemon.write("app/orders-api", [f"{_stamp(NOW)} ERROR payment failed"] * 2)
         time.sleep(0.5)
-        page.screenshot(path=studio.out / f"phone-{scheme}.png")
+        studio.shoot(page, f"phone-{scheme}")
         page.locator(".tab").first.tap()
         time.sleep(0.5)
-        page.screenshot(path=studio.out / f"phone-sources-{scheme}.png")
+        studio.shoot(page, f"phone-sources-{scheme}")
 
 
 PICTURES = {
@@ -328,6 +412,14 @@ PICTURES = {
     "split": split, "gap": gap, "reconnecting": reconnecting,
     "signed-out": signed_out, "dialogs": dialogs, "empty": empty, "phone": phone,
 }  # fmt: skip
+
+
+#: What the documentation shows, and as what.
+SHOWN = {
+    ("following", "dark"): ("following-dark", "desktop-dark"),
+    ("reading", "light"): ("reading-light", "desktop-light"),
+    ("phone", "dark"): ("phone-dark", "phone-dark"),
+}
 
 
 def main() -> None:
@@ -338,15 +430,20 @@ def main() -> None:
     parser.add_argument("directory", type=Path)
     parser.add_argument("names", nargs="*", choices=[[], *PICTURES])
     parser.add_argument("--scheme", choices=["dark", "light"])
+    parser.add_argument("--all", action="store_true")
     arguments = parser.parse_args()
     arguments.directory.mkdir(parents=True, exist_ok=True)
-    with sync_playwright() as playwright:
+    schemes = [arguments.scheme] if arguments.scheme else ["dark", "light"]
+    names = arguments.names or (PICTURES if arguments.all else [])
+    with sync_playwright() as playwright, tempfile.TemporaryDirectory() as scratch:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        for name in arguments.names or PICTURES:
-            for scheme in [arguments.scheme] if arguments.scheme else ["dark", "light"]:
-                with FakeDaemon(logs()) as daemon:
-                    PICTURES[name](Studio(browser, daemon, arguments.directory), scheme)
+        for name, scheme in product(names, schemes) if names else SHOWN:
+            out = arguments.directory if names else Path(scratch)
+            with FakeDaemon(logs()) as daemon:
+                PICTURES[name](Studio(browser, daemon, out), scheme)
         browser.close()
+        for made, called in () if names else SHOWN.values():
+            shutil.copyfile(Path(scratch) / f"{made}.png", arguments.directory / f"{called}.png")
 
 
 if __name__ == "__main__":
