@@ -58,7 +58,7 @@ def test_the_first_visit_follows_the_log_that_lives(visit: Visit) -> None:
         page = visit(daemon.url)
         following(page, 499)
         assert mode(page) == "Following"
-        assert page.evaluate("document.activeElement.getAttribute('role')") == "listbox"
+        assert page.evaluate("document.activeElement.getAttribute('role')") == "tree"
 
 
 def test_a_notch_of_the_wheel_stops_and_then_nothing_moves(visit: Visit, daemon: Daemon) -> None:
