@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -65,7 +66,9 @@ class Server:
 
     @property
     def port(self) -> int:
-        return int(self.daemon._addresses[0].rpartition(":")[2])
+        port = urlsplit(self.daemon.address).port
+        assert port
+        return port
 
     def browser(self, query: str = "", **how: Any) -> Browser:
         self.browsers.append(Browser(self, query, **how))
