@@ -57,14 +57,14 @@ def test_extent_names_the_files_with_size_time_and_start(tmp_path: Path) -> None
 
 def test_sizes_of_archives_are_told_before_they_are_unpacked(tmp_path: Path) -> None:
     """As the archive says itself, or as a guess that says that it is one."""
-    big = text("big", 60_000)
+    big = text("big", 15_000)
     packings = [".gz", ".zst", ".xz", ".bz2"]
     with whole(tmp_path, [*((packing, big) for packing in packings), ("", b"one\n")]) as log:
         files = run(extent(log.source, log.library))
         sizes = [(file.size, file.exact) for file in files]
     assert sizes[:3] == [(len(big), False)] * 3
     assert not sizes[3][1]
-    assert sizes[3][0] > 256 * 1024
+    assert sizes[3][0] >= 256 * 1024
     assert sizes[4] == (4, True)
 
 

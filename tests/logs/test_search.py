@@ -90,7 +90,7 @@ def test_it_goes_on_from_a_cursor_as_far_as_the_limit(log: Whole, forward: bool)
         if not here:
             break
         found += here
-        cursor = told[-1].hits[-1].cursor
+        cursor = [hit.cursor for report in told for hit in report.hits][-1]
         if forward:  # behind the line that was found
             behind = seek.Wanted(cursor=cursor, skip=1)
             cursor = run(seek.locate(log.source, log.library, behind)).cursor
