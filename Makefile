@@ -7,7 +7,7 @@ BIN     = $(VENV)/bin
 # Debian packages that the whole test suite needs; installed only by root.
 PACKAGES = chromium fonts-dejavu-core libsystemd-dev pkg-config gcc logrotate nginx-light caddy haproxy python3-systemd
 
-.PHONY: help run test check unit page packages autobahn fuzz soak bench bench-full screenshots matrix wheel deb clean
+.PHONY: help run test check unit page packages autobahn fuzz soak bench bench-full bench-page soak-day screenshots matrix wheel deb clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 20
@@ -54,6 +54,18 @@ fuzz: $(VENV)/dev ## random and mutated input for FUZZ seconds (60)
 
 soak: $(VENV)/dev ## random programs against the model: PROGRAMS of them (5000)
 	TAILWS_PROGRAMS=$(or $(PROGRAMS),5000) $(BIN)/python -m pytest -q --timeout 36000 tests/logs/test_model.py
+
+bench: $(VENV)/dev ## measure beside a floor in C and beside others (two minutes)
+	$(BIN)/python benchmarks/bench.py
+
+bench-full: $(VENV)/dev ## all workloads, with plots, into docs/performance.md (fifteen minutes)
+	$(BIN)/python benchmarks/bench.py --full --write
+
+bench-page: packages $(VENV)/dev ## the page under 5,000 and 50,000 lines a second in Chromium
+	$(BIN)/python benchmarks/page.py
+
+soak-day: $(VENV)/dev ## a day of rotation, reconnects, reloads and laggards, in DURATION seconds (300)
+	$(BIN)/python benchmarks/soak.py --seconds $(or $(DURATION),300)
 
 matrix: ## the tests that need no browser and no root under every Python that is there
 	@.ci/matrix
