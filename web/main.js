@@ -1051,6 +1051,7 @@ document.addEventListener("visibilitychange", () => {
   clearTimeout(hiddenTimer);
   if (document.hidden) {
     hiddenAt = Date.now();
+    for (const { pane } of slots) pane.leftAt = pane.feed.blocks.at(pane.feed.blocks.end - 1);
     clearInterval(clockwork);
     hiddenTimer = setTimeout(() => {
       asleep = true;
@@ -1065,9 +1066,12 @@ document.addEventListener("visibilitychange", () => {
     const missed = pane.shown.reduce((sum, name) => sum + (activity.pulses.get(name)?.unseen ?? 0), 0);
     pane.unseen = pane.following ? missed : 0;
     pane.unseenSince = hiddenAt;
+    if (!missed) pane.leftAt = null;
     if (!asleep) continue;
-    if (pane.following && missed > CATCH_UP) pane.feed.jump({ end: true });
-    else pane.feed.resume();
+    if (pane.following && missed > CATCH_UP) {
+      pane.leftAt = null;
+      pane.feed.jump({ end: true });
+    } else pane.feed.resume();
   }
   asleep = false;
   drawShown();

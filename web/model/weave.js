@@ -315,6 +315,7 @@ export function timesOf(block, timeOf) {
   for (let i = 0; i < block.count; i++) {
     const t = timeOf(block, i);
     if (t === t && !(t < last)) last = t;
+    else if (last - t > SETTLE) (block.late ??= new Map()).set(i, last - t);
     times[i] = last;
   }
   const first = times.find((t) => t === t) ?? (block.t || -Infinity);

@@ -128,6 +128,8 @@ export class Pane extends Reader {
     /** Lines that were unseen when the log was opened. */
     this.unseen = 0;
     this.unseenSince = 0;
+    /** The last line that was there when nobody looked any more. @type {Ref | null} */
+    this.leftAt = null;
     this.rates = { from: 0, last: "" };
     this.behindBytes = 0;
   }
@@ -333,6 +335,7 @@ export class Pane extends Reader {
     this.looks.open.clear();
     this.looks.again();
     if (opened.first) {
+      this.lastLine = this.behindBytes = 0;
       this.digits = 4;
       this.detected = 0;
       this.bookmarks = [];
@@ -436,17 +439,16 @@ export class Pane extends Reader {
   /** Puts the rule "New since" before the lines that came unseen. */
   markUnseen() {
     const { blocks } = this.feed;
-    if (this.feed.opening) return;
-    if (this.filtered || !this.following || blocks.lines === 0) {
-      if (this.filtered) this.unseen = 0;
-      return;
-    }
-    const ord = blocks.end - this.unseen;
-    const at = blocks.at(ord);
+    if (this.feed.opening || !blocks.lines) return;
+    const left = this.leftAt ? blocks.ord(this.leftAt) + 1 : blocks.end - this.unseen;
+    if (this.leftAt && left >= blocks.end) return; // they are still on their way
+    const at = blocks.at(left);
+    const wanted = this.following && !this.filtered && at && left > blocks.first;
     this.unseen = 0;
-    if (!at || ord <= blocks.first) return;
+    this.leftAt = null;
+    if (!wanted) return;
     const text = `New since ${clockShort(this.unseenSince, this.host.zone())}`;
-    blocks.insert(ord, ruleBlock({ kind: "since", source: at.block.source, text }, at.block.start));
+    blocks.insert(left, ruleBlock({ kind: "since", source: at.block.source, text }, at.block.start));
   }
 
   /** @param {"show" | "hide" | "mark"} kind @param {string} text @override */
