@@ -10,13 +10,6 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from hypothesis import HealthCheck, settings
-
-# The machine may be busy with something else: how long an example takes says nothing.
-settings.register_profile(
-    "patient", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
-)
-settings.load_profile("patient")
 
 ROOT = Path(__file__).parents[2]
 

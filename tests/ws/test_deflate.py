@@ -267,13 +267,13 @@ def test_damaged_data_is_refused_and_nothing_else_happens(data: bytes) -> None:
         assert error.code in (1007, 1008, 1009)  # noqa: PT017 - both outcomes are right
 
 
-@given(payloads().filter(bool), st.booleans(), st.data())
+@given(payloads().filter(bool), st.booleans(), st.integers(0, 1 << 20))
 def test_a_message_that_ends_early_is_not_taken_for_a_whole_one(
-    content: bytes, takeover: bool, data: st.DataObject
+    content: bytes, takeover: bool, place: int
 ) -> None:
     """Inflaters in general give what there is and say nothing."""
     whole = compress(content)
-    short = whole[: data.draw(st.integers(0, len(whole) - 1))]
+    short = whole[: place % len(whole)]
     try:
         result = inflate(Inflater(1 << 20, context_takeover=takeover), short)
     except ProtocolError as error:
