@@ -36,14 +36,14 @@ packages:
 $(VENV)/run: pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "installing what tailws needs into $(VENV) ..."
-	@$(BIN)/pip install --quiet --disable-pip-version-check -e .
+	@$(BIN)/pip install -qq --disable-pip-version-check -e .
 	@touch $@
 
 $(VENV)/dev: pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "installing what the tests need into $(VENV) ..."
-	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev]'
-	@! pkg-config --exists libsystemd || $(BIN)/pip install --quiet --disable-pip-version-check systemd-python
+	@$(BIN)/pip install -qq --disable-pip-version-check -e '.[dev]'
+	@! pkg-config --exists libsystemd || $(BIN)/pip install -qq --disable-pip-version-check systemd-python
 	@touch $@ $(VENV)/run
 
 autobahn: $(VENV)/dev ## the whole Autobahn testsuite against the codec (about 15 minutes)
