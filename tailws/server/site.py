@@ -63,9 +63,12 @@ _TYPES = {
     ".ico": "image/x-icon",
     ".webmanifest": "application/manifest+json",
 }
-#: Comments with lines of their own, and indentation. Nothing else looks like them in the page's
-#: sources, whose strings and templates keep to one line each; a test compares the syntax trees.
-_COMMENT = re.compile(rb"^[ \t]*(?://[^\n]*|/\*(?:[^*]|\*(?!/))*\*/)[ \t]*$", re.MULTILINE)
+#: Comments with lines of their own, types, and indentation. Nothing else looks like them in the
+#: page's sources, whose strings and templates keep to one line each; a test compares the syntax.
+_COMMENT = re.compile(
+    rb"^[ \t]*(?://[^\n]*|/\*(?:[^*]|\*(?!/))*\*/)[ \t]*$|/\*\* @(?:[^*]|\*(?!/))*\*/ ?",
+    re.MULTILINE,
+)
 _INDENT = re.compile(rb"^[ \t]+", re.MULTILINE)
 _LEAN = {".js", ".css"}
 _FOREVER = "public, max-age=31536000, immutable"

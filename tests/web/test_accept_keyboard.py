@@ -51,7 +51,9 @@ def visible_focus(page: Any) -> bool:
           const seen = (el) => {
             const s = getComputedStyle(el);
             const outlined = s.outlineStyle !== 'none' && parseFloat(s.outlineWidth) >= 1;
-            return outlined || s.boxShadow !== 'none';
+            const bar = getComputedStyle(el, '::after');
+            const barred = bar.content !== 'none' && bar.backgroundColor !== 'rgba(0, 0, 0, 0)';
+            return outlined || barred || s.boxShadow !== 'none';
           };
           for (let el = document.activeElement; el && el !== document.body; el = el.parentElement) {
             if (seen(el)) return true;
