@@ -293,7 +293,7 @@ def reading(studio: Studio, scheme: str) -> None:
         wheel(page, -4000)
         time.sleep(0.4)
         page.keyboard.press("/")
-        page.keyboard.type("timed out")
+        page.keyboard.type("provider timed out")
         time.sleep(0.8)
         page.keyboard.press("Shift+Enter")
         time.sleep(0.6)

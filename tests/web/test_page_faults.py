@@ -1,0 +1,178 @@
+"""What only a misbehaving daemon can show: cuts, refusals, garbage, missing features, a flood."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tests.web.fake_daemon import FakeDaemon, Log
+from tests.web.looking import mode, rows, texts, top_of, until, wheel
+
+pytestmark = pytest.mark.browser
+
+Visit = Callable[..., Any]
+
+
+def line(i: int) -> str:
+    """Return a line that says which it is."""
+    level = "ERROR" if i % 97 == 0 else "INFO"
+    when = f"2026-11-22T14:02:06.{i % 1000:03d}Z"
+    return f"{when} {level} order accepted order={i:07d} customer=c_{i % 7}"
+
+
+def numbers(page: Any) -> list[int]:
+    """Return which lines are visible."""
+    return [int(found[1]) for text in texts(page) if (found := re.search(r"order=(\d+)", text))]
+
+
+@pytest.fixture
+def daemon() -> Iterator[FakeDaemon]:
+    """A daemon on one log of 3,000 lines."""
+    with FakeDaemon([Log("app", [line(i) for i in range(3000)], modified=1)]) as fake:
+        yield fake
+
+
+def test_cut_again_and_again(visit: Visit, daemon: FakeDaemon) -> None:
+    """Ten cuts while lines come: no line is missing or repeated, and no rule is drawn."""
+    page = visit(daemon.url)
+    end = daemon.stream("app", 300, lambda i: line(3000 + i))
+    for _ in range(10):
+        time.sleep(0.1)
+        daemon.cut()
+    until(lambda: page.locator(".connection").get_attribute("data-kind") == "live", seconds=30)
+    last = 3000 + end() - 1
+    until(lambda: numbers(page)[-1:] == [last], f"line {last}", 30)
+    shown = numbers(page)
+    assert shown == list(range(shown[0], last + 1))
+    assert not any(row["rule"] for row in rows(page))
+
+
+@pytest.mark.parametrize(
+    ("code", "reason", "words"),
+    [
+        (1013, "", "Too many connections"),
+        (1008, "too many commands", "too many commands"),
+        (1001, "", "Daemon stopped"),
+    ],
+)
+def test_a_refusal_is_told_and_tried_again(
+    visit: Visit, daemon: FakeDaemon, code: int, reason: str, words: str
+) -> None:
+    """The chip says why there is no connection; the rows stay; Now tries again and goes on."""
+    page = visit(daemon.url)
+    daemon.refuse = (code, reason)
+    daemon.cut(code, reason)
+    until(lambda: words in page.inner_text(".connection"), words)
+    assert numbers(page)[-1] == 2999
+    daemon.refuse = None
+    daemon.write("app", [line(3000)])
+    if page.locator(".chip-button").is_visible():
+        page.click(".chip-button")
+    until(lambda: numbers(page)[-1:] == [3000], "it goes on", 30)
+
+
+def test_garbage_is_ignored(visit: Visit, daemon: FakeDaemon) -> None:
+    """Messages that are no messages, of unknown types, or about other logs change nothing."""
+    page = visit(daemon.url)
+    for text in ("", "{", "null", "[]", '{"type":5}', '{"type":"news"}\nbody', '{"no":"type"}'):
+        daemon.raw(text)
+    daemon.say({"type": "lines", "source": "other", "start": "a", "end": "b"}, "not ours")
+    daemon.say({"type": "history", "source": "app", "start": "a", "end": "b", "more": True}, "no")
+    daemon.say({"type": "found", "id": 77, "source": "app", "hits": [], "scanned": 1, "of": 1})
+    daemon.say({"type": "error", "code": "unknown-source", "source": "other", "message": "no"})
+    daemon.write("app", [line(3000)])
+    until(lambda: numbers(page)[-1:] == [3000])
+    assert numbers(page) == list(range(numbers(page)[0], 3001))
+
+
+def test_what_is_not_offered_is_not_shown(visit: Visit) -> None:
+    """A daemon without the extras gets a page without dead controls, on which the rest works."""
+    logs = [Log("app", [line(i) for i in range(3000)], modified=1)]
+    with FakeDaemon(logs, features=[]) as fake:
+        page = visit(fake.url)
+        for name in ("Go to time", "Download"):
+            assert not page.locator(".tool", has_text=name).is_visible()
+        page.keyboard.press("?")
+        assert "Go to a time" not in page.inner_text(".help-list")
+        page.keyboard.press("Escape")
+        wheel(page, -4000)
+        until(lambda: mode(page) == "Reading")
+        page.keyboard.press("/")
+        page.keyboard.type("c_3")
+        until(lambda: "loaded" in page.inner_text(".find-label"))
+        page.keyboard.press("Escape")
+        page.keyboard.press("g")
+        until(lambda: 0 in numbers(page))
+        page.keyboard.press("End")
+        until(lambda: numbers(page)[-1:] == [2999])
+
+
+def test_a_browser_that_keeps_nothing(visit: Visit, daemon: FakeDaemon) -> None:
+    """Where storage is refused the page works all the same."""
+    page = visit("about:blank", wait=False)
+    page.add_init_script(
+        "Object.defineProperty(window, 'localStorage', {get() { throw new DOMException('no'); }})"
+    )
+    page.goto(daemon.url)
+    page.wait_for_selector(".row:not(.rule)")
+    page.get_by_label("Theme").click()
+    page.keyboard.press("z")
+    assert numbers(page)[-1] == 2999
+
+
+def test_a_flood_while_reading(visit: Visit, daemon: FakeDaemon) -> None:
+    """At 50,000 lines a second one reads undisturbed, every line is counted, and the end is one key
+    away; from there one reads back without a seam."""
+    page = visit(daemon.url)
+    wheel(page, -300)
+    until(lambda: mode(page) == "Reading")
+    time.sleep(0.3)
+    marked = rows(page)[8]
+    end = daemon.stream("app", 50_000, lambda i: line(3000 + i))
+    until(lambda: len(daemon.logs["app"].lines) > 90_000, "more than is kept", 30)
+    count = end()
+    assert top_of(page, marked["text"]) == marked["top"]
+    until(lambda: f"{count:,} new lines" in page.inner_text(".new-button"), f"{count} lines", 30)
+    page.keyboard.press("End")
+    until(lambda: numbers(page)[-1:] == [3000 + count - 1])
+    for _ in range(12):
+        wheel(page, -1000)
+        time.sleep(0.02)
+    time.sleep(0.3)
+    shown = numbers(page)
+    assert shown == list(range(shown[0], shown[0] + len(shown)))
+
+
+def test_the_document_lists_every_module() -> None:
+    """`index.html` names each module that is imported, so that none waits for another to load."""
+    from tests.web.fake_daemon import WEB
+
+    seen: set[str] = set()
+    todo = [WEB / "main.js"]
+    while todo:
+        path = todo.pop()
+        name = path.relative_to(WEB).as_posix()
+        if name in seen:
+            continue
+        seen.add(name)
+        imports = re.findall(r'^(?:import|export)\s[^;]*?from "(\.[^"]+)";', path.read_text(), re.M)
+        todo += [(path.parent / found).resolve() for found in imports]
+    listed = re.findall(r'rel="modulepreload" href="([^"]+)"', (WEB / "index.html").read_text())
+    assert sorted(listed) == sorted(seen - {"main.js"})
+
+
+def test_views_compose_only_where_they_should() -> None:
+    """Only `main.js` and the three parts of the pane put views together; the others know the
+    document, the icons, the frame, and what is drawn with them."""
+    from tests.web.fake_daemon import WEB
+
+    base = {"dom.js", "icons.js", "frame.js", "rows.js", "dialogs.js"}
+    composers = {"pane.js", "reader.js", "viewport.js", "finder.js"}
+    for path in (WEB / "view").glob("*.js"):
+        imports = set(re.findall(r'from "\./([^"]+)"', path.read_text()))
+        if path.name not in composers:
+            assert imports <= base, f"{path.name} imports {imports - base}"
