@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import nullcontext
 
@@ -16,7 +17,12 @@ def rig() -> Iterator[Rig]:
         yield rig
 
 
-@pytest.fixture(params=["awake", "frozen", "away", "killed"])
+# Without a client the daemon forgets a file just as a new one has never known it: `away` says
+# little more than `killed`, and is left to the long run.
+LONG = os.environ.get("TAILWS_RIG_LONG") == "1"
+
+
+@pytest.fixture(params=["awake", "frozen", "killed", *(["away"] if LONG else [])])
 def meanwhile(rig: Rig, request: pytest.FixtureRequest) -> Meanwhile:
     """`with meanwhile():` what happens inside meets a daemon that looks on, one that sees only
     the outcome, one without clients, or none at all until it is started again."""

@@ -8,6 +8,7 @@ Environment variables run every scenario under other conditions:
 `TAILWS_RIG_LIMITS`  JSON, merged into the `limits` of each config;
 `TAILWS_RIG_BLIND=1` the daemon gets no inotify watch at all;
 `TAILWS_RIG_SETTLE`  seconds to wait for lines that should not come (default 0.25);
+`TAILWS_RIG_LONG=1`  scenarios also run while no client is connected;
 `TAILWS_RIG_DEADLINE` seconds to wait for those that should (default 15).
 """
 

@@ -23,7 +23,7 @@ from .logfile import LogFile, fresh_line, shift
 from .rig import Rig, temporary_rig
 
 SOAK = float(os.environ.get("TAILWS_SOAK", "0"))
-SEEDS = [int(os.environ["TAILWS_SEED"])] if "TAILWS_SEED" in os.environ else list(range(1, 9))
+SEEDS = [int(os.environ["TAILWS_SEED"])] if "TAILWS_SEED" in os.environ else list(range(1, 6))
 
 
 class Program:
