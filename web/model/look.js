@@ -259,7 +259,8 @@ export class Looks {
     const chips = [];
     if (content.cut) chips.push({ text: `${bytes(content.cut)} more`, action: "expand" });
     const late = block.late?.get(i);
-    if (late !== undefined) {
+    // Many logs tell whole seconds: less than one says nothing.
+    if (late !== undefined && late >= 1000) {
       const title = "It came after later lines of the other logs";
       chips.push({ text: `${duration(late)} late`, action: "late", title });
     }
