@@ -24,6 +24,7 @@ import fcntl
 import os
 import stat
 import zlib
+from collections.abc import Iterator
 from enum import Enum
 from typing import Final, Self
 
@@ -304,7 +305,7 @@ class Segment:
         """
         if self.fd >= 0:
             return self.fd
-        for path in (self.path, *find_inode(self.path, self.number)):
+        for path in self._whereabouts():
             try:
                 fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
             except OSError as error:
@@ -318,6 +319,11 @@ class Segment:
                 return fd
             os.close(fd)
         raise OSError(errno.ESTALE, "the file is not there any more", self.path)
+
+    def _whereabouts(self) -> Iterator[str]:
+        """Where the file may be: where it was seen last; only then the directory is read."""
+        yield self.path
+        yield from find_inode(self.path, self.number)
 
     def remember_head(self) -> bool:
         """Keep the first bytes, to know the file again by them. False: they are others now."""

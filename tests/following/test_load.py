@@ -375,6 +375,13 @@ def test_clock_jumps_back(rig: Rig) -> None:
     rig.expect(log, new, third)
 
 
+def _target(fd: Path) -> str:
+    try:
+        return os.readlink(fd)
+    except FileNotFoundError:  # closed meanwhile
+        return ""
+
+
 def test_a_thousand_directories(rig: Rig) -> None:
     """A thousand watched directories need one thread and one inotify instance."""
     logs = {}
@@ -391,4 +398,4 @@ def test_a_thousand_directories(rig: Rig) -> None:
     rig.expect_sources(due)
     assert int(rig.status("Threads")) <= 4
     fds = Path(f"/proc/{rig.pid}/fd").iterdir()
-    assert sum("inotify" in os.readlink(fd) for fd in fds) <= 1
+    assert sum("inotify" in _target(fd) for fd in fds) <= 1
