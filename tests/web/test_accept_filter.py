@@ -54,7 +54,7 @@ def test_what_is_typed_is_shown_hidden_or_marked(visit: Visit, daemon: Daemon) -
     add_filter(page, "+accepted")
     until(lambda: page.locator(".row .mk1").count() > 10)
     daemon.append("app.log", *map(line, range(20_000, 20_014)))
-    until(lambda: numbers(page)[-1:] == [20_010])
+    until(lambda: numbers(page)[-1:] == [20_011])
     assert customers(page) == {"3", "5"}
     page.locator(".chip-main", has_text="c_6").click()
     until(lambda: customers(page) == {"3", "5", "6"})
