@@ -570,6 +570,11 @@ class Segment:
         body += CUT_MARK.format(length).encode()
         return Block(place, end, body, ((0, length),), unfinished)
 
+    @property
+    def is_cut(self) -> bool:
+        """Whether it is shorter than it was. Raises OSError."""
+        return os.fstat(self.reopen()).st_size < self.size
+
     def proves_place(self, place: Place) -> bool:
         """Whether this, a copy, has the bytes before `place` of another segment. Raises OSError."""
         count = len(place.anchor)

@@ -214,8 +214,22 @@ class Source:
             self._rewatch()
             if self.chain.shrunk:
                 self._shrunk()
+            if changed:
+                self._check_end()
             if changed or self._trouble:
                 self.hint()
+
+    def _check_end(self) -> None:
+        """A file may have been cut before it lost its name. Whoever comes with a cursor now must
+        find it as it is."""
+        end = self.end
+        if end is None or not end.segment.lost or end.segment.final is not None:
+            return
+        try:
+            if end.segment.is_cut or not end.segment.proves_place(end):
+                self._begin_again(end)
+        except OSError:
+            return  # the reader at the live end will see, and say so
 
     def _shrunk(self) -> None:
         """The file is smaller than it was: what was there and not read is lost or copied."""
