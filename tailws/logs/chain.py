@@ -298,10 +298,10 @@ class Chain:
         siblings = scan(self.path, self.folders)
         at = self._index(siblings, old)
         newer = siblings[at + 1 :] if at is not None else siblings
-        known = {*self._past, new.identity.key}
+        known = {new.identity, *(past.identity for past in self._past.values())}
         found: list[Segment] = []
         for sibling in newer:
-            if sibling.identity.key in known:
+            if sibling.identity in known:
                 continue
             if at is None and not _after(sibling, old):
                 continue
@@ -510,7 +510,8 @@ class Chain:
                 copies.append(copy)
             later = siblings[first + 1 :]
         for sibling in later:
-            if sibling.identity.key in self._past:
+            past = self._past.get(sibling.identity.key)
+            if past is not None and past.identity == sibling.identity:
                 continue
             if not made_since(sibling, segment.begun, segment.identity.birth):
                 continue
