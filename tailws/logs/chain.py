@@ -90,7 +90,7 @@ class Chain:
         self.shrunk = False  # smaller than it was, or begun anew: `overwritten` has to see to it
         self._looked_at = self._looked_before = clock()
         self._grown_at = float("-inf")  # when a look saw that the file at the name had grown
-        self._past: dict[tuple[int, int], Segment] = {}  # what was in the chain, latest last
+        self._past: dict[Identity, Segment] = {}  # what was in the chain, latest last
         self._deleted: dict[Segment, float] = {}  # since when a lost file has no name any more
         self._history: WeakValueDictionary[Identity, Segment] = WeakValueDictionary()
 
@@ -136,8 +136,8 @@ class Chain:
 
     def _remember(self, segment: Segment) -> None:
         """It is read, or will be: under no other name again."""
-        self._past.pop(segment.identity.key, None)
-        self._past[segment.identity.key] = segment
+        self._past.pop(segment.identity, None)
+        self._past[segment.identity] = segment
         if len(self._past) > PAST:
             del self._past[next(iter(self._past))]
 
@@ -250,9 +250,7 @@ class Chain:
         new.begun = new.identity.birth or new.begun
         old.lost = True
         old.path = _path_of(old)
-        back = self._past.get(new.identity.key)
-        if back is not None and back.identity != new.identity:
-            back = None
+        back = self._past.get(new.identity)
         if back is not None:  # renamed back over the file that came after it
             if back.final is None:
                 back.final = back.fstat().st_size
@@ -298,7 +296,7 @@ class Chain:
         siblings = scan(self.path, self.folders)
         at = self._index(siblings, old)
         newer = siblings[at + 1 :] if at is not None else siblings
-        known = {new.identity, *(past.identity for past in self._past.values())}
+        known = {*self._past, new.identity}
         found: list[Segment] = []
         for sibling in newer:
             if sibling.identity in known:
@@ -510,8 +508,7 @@ class Chain:
                 copies.append(copy)
             later = siblings[first + 1 :]
         for sibling in later:
-            past = self._past.get(sibling.identity.key)
-            if past is not None and past.identity == sibling.identity:
+            if sibling.identity in self._past:
                 continue
             if not made_since(sibling, segment.begun, segment.identity.birth):
                 continue
