@@ -22,7 +22,7 @@ from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from tailws.logs.chain import Chain
 from tailws.logs.segment import COLD, END, OVER, Block, Later, Link, Overwritten, Place, Segment
@@ -78,6 +78,16 @@ class Step(NamedTuple):
     place: Place
 
 
+class Follower(Protocol):
+    """Who stands at the live end and is handed what comes there, without being asked to come."""
+
+    def take(self, number: int, step: Step) -> bool:
+        """Item `number`; False: not now, and no further ones. It comes for it by itself."""
+
+    def leave(self) -> None:
+        """The live end has moved without it, or an item was not taken."""
+
+
 class Source:
     """Owns the chain of segments of one log, its window, its watch and the list of waiters."""
 
@@ -111,6 +121,7 @@ class Source:
         self._window_bytes = 0
         self._first = 0  # number of the window's first item
         self._waiting: dict[Callable[[], None], None] = {}
+        self._followers: dict[Follower, None] = {}
         self._pause = 0.0
         self._timer: Timer | None = None
         self._fresh = False
@@ -251,6 +262,41 @@ class Source:
     def unwait(self, wake: Callable[[], None]) -> None:
         self._waiting.pop(wake, None)
 
+    def follow(self, follower: Follower) -> None:
+        """Hand it each item from the live end on, until it does not take one."""
+        self._followers[follower] = None
+
+    def unfollow(self, follower: Follower) -> None:
+        self._followers.pop(follower, None)
+
+    def _hand_out(self, number: int, step: Step) -> None:
+        for follower in [f for f in self._followers if not f.take(number, step)]:
+            del self._followers[follower]
+            follower.leave()
+
+    def _feed(self) -> None:
+        """Read for those who follow: one block a turn, so that others have theirs.
+
+        Only what a growing file adds is handed out; whoever crosses to another file comes for it.
+        """
+        if not self._followers:
+            return
+        end = self.end
+        if (
+            end is None
+            or not end.offset
+            or end.segment.lost
+            or end.segment is not self.chain.newest
+        ):
+            self._dismiss()
+        elif isinstance(self._pull(), Step) and self.dry < 0:
+            self.loop.defer(self._feed)
+
+    def _dismiss(self) -> None:
+        followers, self._followers = self._followers, {}
+        for follower in followers:
+            follower.leave()
+
     def _wake(self) -> None:
         self._fresh = False
         self._wake_waiting()
@@ -375,6 +421,8 @@ class Source:
         self._keep(start, step)
         if isinstance(item, Block) and not item.more and not start.segment.lost:
             self.dry = self.next_number
+        if self._followers:
+            self._hand_out(self.next_number - 1, step)
         return step
 
     def _keep(self, start: Place, step: Step) -> None:
@@ -392,6 +440,7 @@ class Source:
         self._first = self.next_number + 1  # every number given out is one of the past now
         self._window.clear()
         self._window_bytes = 0
+        self._dismiss()
 
     def _move_end(self, place: Place) -> None:
         self.end = place
@@ -455,6 +504,7 @@ class Source:
         waiting, self._waiting = self._waiting, {}
         for wake in waiting:
             wake()
+        self._feed()
 
     def _cross(self, place: Place) -> Step | Later:
         """From the end of a final segment to the one that follows."""

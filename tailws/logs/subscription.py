@@ -80,12 +80,14 @@ class Subscription:
 
     __slots__ = (
         "_begin",
+        "_follows",
         "_frames",
         "_id",
         "_lag_bytes",
         "_located",
         "_may_go_on",
         "_number",
+        "_offer",
         "_steps",
         "_tell",
         "_tell_behind_at",
@@ -105,13 +107,18 @@ class Subscription:
         wake: Callable[[Subscription], None],
         lag_bytes: int = 0,
         id_: Id | None = None,
+        offer: Callable[[bytes], bool] | None = None,
     ) -> None:
+        """`wake` is called when it is worth asking for the `next()` frame. `offer` is called with a
+        frame while there is nothing else to send; True: it was sent."""
         self.source = source
         self.view = view
         self.place: Place | None = None
         self.closed = False
         self._begin = begin
         self._tell = wake
+        self._offer = offer
+        self._follows = False
         self._may_go_on = partial(wake, self)  # made once, not for each wait
         self.waiting = False
         self._lag_bytes = lag_bytes  # farther behind it skips to the end; 0: never
@@ -138,6 +145,7 @@ class Subscription:
             self._steps.cancel()
         self.source.unwait(self._wake)
         self.source.unwait(self._may_go_on)
+        self.source.unfollow(self)
         self._stand(None)
         self._frames.clear()
         self.source.detach(self._event)
@@ -240,6 +248,9 @@ class Subscription:
         when there may be."""
         source = self.source
         self.waiting = False
+        if self._follows:
+            self._follows = False
+            source.unfollow(self)
         while True:
             if self._frames:
                 return self._frames.pop(0)
@@ -306,7 +317,37 @@ class Subscription:
 
     def _wait(self) -> None:
         self.waiting = True
-        self.source.wait(self._may_go_on)
+        if self._offer is not None and self._number == self.source.dry >= 0:
+            self._follows = True
+            self.source.follow(self)
+        else:
+            self.source.wait(self._may_go_on)
+
+    def take(self, number: int, step: Step) -> bool:
+        """A block for all who are at the live end: the way of nearly every line."""
+        item, place = step
+        here = self.place
+        if (
+            number != self._number
+            or self._frames
+            or here is None
+            or place.segment is not here.segment
+            or not isinstance(item, Block)
+            or self._offer is None
+        ):
+            return False
+        frame = item.frames.get(self.view)
+        if frame is None:
+            frame = self._encode(item)
+        if frame and not self._offer(frame):
+            return False
+        self.place = place
+        self._number = number + 1
+        return True
+
+    def leave(self) -> None:
+        self._follows = False
+        self._tell(self)
 
     def _read(self, place: Place) -> Step | Later | None:
         """By itself, up to where the window begins; None: it is there."""

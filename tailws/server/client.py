@@ -345,6 +345,14 @@ class Client:
             self._scheduled = True
             self.shared.loop.defer(self._flush)
 
+    def _offer(self, frame: bytes) -> bool:
+        """Send at once what a subscription has, unless something is owed or in line."""
+        stream = self._stream
+        if stream.owed or self._scheduled or self._closing is not None or stream.closed:
+            return False
+        stream.send(frame)
+        return True
+
     def _is_ready(self, subscription: Subscription) -> None:
         self._ready.append(subscription)
         if not self._scheduled:
@@ -496,7 +504,7 @@ class Client:
             if not self._text:
                 shared.numbering.want(source)
             self.subscriptions[source.name] = Subscription(
-                source, view, begin, self._is_ready, shared.lag_bytes, id_
+                source, view, begin, self._is_ready, shared.lag_bytes, id_, self._offer
             )
 
     def appeared(self, source: Source) -> None:

@@ -121,9 +121,14 @@ class Daemon:
 
 
 class Reader:
-    """A client without a socket: takes frames when told to, and keeps what a page would keep."""
+    """A client without a socket: takes frames when told to, and keeps what a page would keep.
 
-    def __init__(self) -> None:
+    `offered`: it takes live frames as they come too, two of three, as a client with room does.
+    """
+
+    def __init__(self, offered: bool = False) -> None:
+        self.offered = offered
+        self.offers = 0
         self.cursor: str | None = None
         self.items: list[bytes | None] = []  # lines; None stands for a gap
         self.events: list[str] = []
@@ -136,8 +141,16 @@ class Reader:
             begin = Begin(cursor=self.cursor) if self.cursor else Begin(start=True)
         self.ready = False
         daemon.readers.append(self)
-        self.subscription = Subscription(daemon.source, View(), begin, self._wake)
+        offer = self._offer if self.offered else None
+        self.subscription = Subscription(daemon.source, View(), begin, self._wake, offer=offer)
         return self
+
+    def _offer(self, frame: bytes) -> bool:
+        self.offers += 1
+        if self.ready or self.offers % 3 == 0:
+            return False
+        self._take(payload(frame))
+        return True
 
     def _wake(self, _subscription: Subscription) -> None:
         self.ready = True

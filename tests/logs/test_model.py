@@ -47,7 +47,7 @@ class World:
         self.document: list[list[bytes]] = [[]]  # lines by file, oldest first
         self.late: list[tuple[int, list[bytes]]] = []
         self.log.write(b"")
-        self.readers = [Reader().connect(self.daemon) for _ in range(2)]
+        self.readers = [Reader(offered).connect(self.daemon) for offered in (False, True)]
         self.daemon.look()
         for reader in self.readers:
             reader.read()  # `subscribed`: without a cursor nothing can be resumed

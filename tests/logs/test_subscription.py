@@ -182,3 +182,47 @@ def test_without_a_reader_nothing_is_open(daemon: Daemon) -> None:
     assert daemon.source.chain.segments
     reader.disconnect()
     assert not daemon.source.chain.segments
+
+
+def test_a_live_client_is_handed_its_lines(daemon: Daemon) -> None:
+    """Who is at the live end and has room gets each block in the wake itself, once; who refuses
+    one gets it and what follows by asking; both have every line in order."""
+    handed, asking = Reader(offered=True), Reader()
+    for reader in (handed, asking):
+        reader.connect(daemon, Begin())
+    daemon.turn()
+    for reader in (handed, asking):
+        reader.read()
+    expected = []
+    for number in range(20):
+        expected.append(b"new %d" % number)
+        append(daemon, expected[-1])
+        if not handed.ready:
+            assert handed.items == expected, "without being asked"
+        handed.read()
+        asking.read()
+        assert handed.items == asking.items == expected
+    assert handed.offers > 6
+
+
+def test_the_live_end_moves_without_a_follower(daemon: Daemon) -> None:
+    """A client whose place is passed by another reader at the end loses nothing."""
+    handed = Reader(offered=True).connect(daemon, Begin())
+    daemon.turn()
+    handed.read()
+    with daemon.path.open("ab") as file:
+        file.write(b"one\ntwo\n")
+    late = Reader().connect(daemon, Begin())
+    daemon.turn()
+    late.read()
+    append(daemon, b"three")
+    for reader in (handed, late):
+        reader.read()
+    assert handed.items == [b"one", b"two", b"three"]
+    assert late.items[-1:] == [b"three"]
+
+
+def append(daemon: Daemon, line: bytes) -> None:
+    with daemon.path.open("ab") as file:
+        file.write(line + b"\n")
+    daemon.look()
