@@ -178,16 +178,24 @@ def _proved(chain: Chain, segment: Segment, cursor: Cursor) -> Place | None:
     if segment.final is not None and cursor.offset > segment.final:
         return None
     place = segment.place(cursor.offset)
-    if cursor.offset == 0 and not chain.copied(place) and _copied_since(segment, cursor):
-        return None
+    if cursor.offset == 0:
+        live = chain.newest is not None and chain.newest.identity == segment.identity
+        known = chain.copied(place) or segment.final is not None
+        if live and _copied_since(segment, cursor, segment.begun if known else None):
+            return None
     return place
 
 
-def _copied_since(segment: Segment, cursor: Cursor) -> bool:
-    """Whether the file was copied and truncated since the cursor at its start was given out."""
-    if segment.lost or not segment.birth:
+def _copied_since(segment: Segment, cursor: Cursor, until: int | None) -> bool:
+    """Whether the file was copied and truncated since the cursor at its start was given out, and
+    before `until` (ns), from when on the chain knows of it."""
+    if not segment.birth:
         return False
-    plain = [sibling for sibling in scan(segment.path) if not sibling.packed]
+    plain = [
+        sibling
+        for sibling in scan(segment.path)
+        if not sibling.packed and (until is None or sibling.identity.birth < until)
+    ]
     return _first_copy(cursor, plain, segment.identity) is not None
 
 

@@ -234,9 +234,14 @@ class Source:
         """A file may have been cut before it lost its name. Whoever comes with a cursor now must
         find it as it is."""
         end = self.end
-        if end is None or not end.segment.lost or end.segment.final is not None:
+        if end is None or end.segment.final is not None:
             return
         try:
+            if not end.offset and self.chain.copied(end):
+                self._rewatch()
+                return
+            if not end.segment.lost:
+                return
             if end.segment.is_cut or not end.segment.proves_place(end):
                 self._begin_again(end)
         except OSError:
