@@ -200,7 +200,7 @@ class FakeDaemon:
         self, name: str, rate: float, make: Callable[[int], str], step: float = 0.02
     ) -> Callable[[], int]:
         """Append `rate` lines a second until the returned function is called; it says how many."""
-        stop = threading.Event()
+        stop, done = threading.Event(), threading.Event()
         count = 0
 
         async def run() -> None:
@@ -212,13 +212,14 @@ class FakeDaemon:
                     self._append(name, [make(i) for i in range(count, due)])
                     count = due
                 await asyncio.sleep(step)
+            done.set()
 
         async def begin() -> None:
             self._tasks.append(asyncio.ensure_future(run()))
 
         def end() -> int:
             stop.set()
-            time.sleep(2 * step)
+            assert done.wait(10)
             return count
 
         self.call(begin)
