@@ -78,6 +78,7 @@ class Chain:
         self.segments: list[Segment] = []
         self.state = "missing"  # live | missing | unreadable | not-a-file
         self.news: list[str] = []  # what happened that no link will tell: missing, returned, …
+        self.shown: tuple[int, int] | None = None  # size, last write (ns) as of the last look
         self.reason = ""  # a sentence for people when the state is not live
         self._pool = pool
         self._clock = clock
@@ -158,6 +159,7 @@ class Chain:
                 self.state, self.reason = "unreadable", os.strerror(errno.EACCES)
             else:
                 self.state, self.reason = "live", ""
+                self.shown = st.st_size, st.st_mtime_ns
 
     def look(self) -> bool:
         """See what the name shows now. True: something changed, readers should try again."""
@@ -169,6 +171,7 @@ class Chain:
         except OSError as error:
             return self._no_file("unreadable", error.strerror or str(error))
         seen = (st.st_dev, st.st_ino, st.st_size, st.st_mtime_ns)
+        self.shown = st.st_size, st.st_mtime_ns
         newest = self.newest
         if seen == self._seen and self.state == "live":
             return False

@@ -566,7 +566,7 @@ HANDLERS: dict[type, Callable[..., None]] = {
 
 
 def source_info(source: Source) -> SourceInfo:
-    return SourceInfo(
+    info = SourceInfo(
         name=source.name,
         state=source.state,
         detail=source.reason,
@@ -574,6 +574,10 @@ def source_info(source: Source) -> SourceInfo:
         zone=source.zone_name,
         format=source.format,
     )
+    if source.chain.shown is not None and info.state == "live":
+        size, written = source.chain.shown  # by these a page opens the log that is alive
+        info.size, info.modified = size, written // 1_000_000
+    return info
 
 
 def _shown(path: str) -> str:
