@@ -80,8 +80,8 @@ export class Login {
     h("h2", { id: "login-title" }, "Sign in"),
     this.user,
     h("label", { for: "token" }, "Access token"), this.field, this.error,
-    h("p", { class: "login-help" }, "The daemon printed it at start. On its machine, this prints it again:"),
-    h("code", { class: "login-code" }, "tailws token"),
+    h("p", { class: "login-help" }, "The daemon printed it at its start. Installed as a service, it is in this file:"),
+    h("code", { class: "login-code" }, "/etc/credstore/tailws.token"),
     this.button);
     this.el = h("dialog", { class: "login", "aria-labelledby": "login-title" }, this.form);
     // Escape must not leave a page behind that cannot do anything.
