@@ -28,7 +28,9 @@ check: $(VENV)/dev ## the fast gates: style and types
 
 unit: $(VENV)/dev
 	node --test tests/web/model/*.test.js
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	@$(BIN)/python -m pytest -n 2 --dist loadfile || \
+	  { echo "FAILED BESIDE OTHERS (see above); the same tests once more, alone:"; \
+	    $(BIN)/python -m pytest --last-failed --last-failed-no-failures none; }
 
 packages:
 	@.ci/packages $(PACKAGES)

@@ -342,7 +342,8 @@ def test_ctrl_c_at_any_moment_of_the_start(app_log: Path) -> None:
     """Interrupted while it is starting, it ends as well, without a traceback of ours."""
     for delay in (0.15, 0.25, 0.4):
         process = subprocess.Popen(
-            [*TAILWS, "--listen", "127.0.0.1:0", str(app_log)],
+            # a shell's background job ignores SIGINT, and so would its children
+            ["env", "--default-signal=INT", *TAILWS, "--listen", "127.0.0.1:0", str(app_log)],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
