@@ -52,6 +52,8 @@ export class LogMap {
     this.hits = /** @type {number[]} */ ([]);
     this.bookmarks = /** @type {number[]} */ ([]);
     this.loaded = false;
+    /** What was given to `set` last. @type {[{from: number, to: number} | null, {from: number, to: number, of: number}]} */
+    this.seen = [null, { from: 0, to: 1, of: 1 }];
     this.timer = 0;
     this.rest = 0;
     this.dragging = false;
@@ -132,6 +134,7 @@ export class LogMap {
 
   #rescale() {
     this.scale = this.files.length && this.height ? new MapScale(this.files, this.height) : null;
+    this.set(...this.seen);
     this.#place();
     this.#later();
   }
@@ -142,8 +145,11 @@ export class LogMap {
    * @param {{from: number, to: number, of: number}} lines
    */
   set(bytes, lines) {
-    this.loaded = !this.scale || !bytes;
-    const shown = this.loaded ? lines : { from: bytes?.from ?? 0, to: bytes?.to ?? 0, of: this.scale?.bytes ?? 1 };
+    this.seen = [bytes, lines];
+    this.loaded = !this.scale;
+    const whole = this.scale?.bytes ?? 1;
+    // Lines whose place is not known yet are the last ones.
+    const shown = this.loaded ? lines : { from: bytes?.from ?? whole - 1, to: bytes?.to ?? whole, of: whole };
     const { from, to, of } = this.shown;
     if (shown.from === from && shown.to === to && shown.of === of) return;
     this.shown = shown;
