@@ -72,7 +72,7 @@ soak-day: $(VENV)/dev ## a day of rotation, reconnects, reloads and laggards, in
 matrix: ## the tests that need no browser and no root under every Python that is there
 	@.ci/matrix
 
-screenshots: packages $(VENV)/dev ## pictures of every state of the page, into docs/img
+screenshots: packages $(VENV)/dev ## the pictures of the README, into docs/img
 	$(BIN)/python -m tests.web.screenshots docs/img
 
 wheel: $(VENV)/dev ## build a wheel into dist/
