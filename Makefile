@@ -28,9 +28,7 @@ check: $(VENV)/dev ## the fast gates: style and types
 
 unit: $(VENV)/dev
 	node --test tests/web/model/*.test.js
-	@$(BIN)/python -m pytest -n 2 --dist loadfile || \
-	  { echo "FAILED BESIDE OTHERS (see above); the same tests once more, alone:"; \
-	    $(BIN)/python -m pytest --last-failed --last-failed-no-failures none; }
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 packages:
 	@.ci/packages $(PACKAGES)
