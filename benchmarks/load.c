@@ -310,7 +310,7 @@ static char *take_answer(struct client *c, char *at, char *end) {
     *blank = 0;
     if (strncmp(at, "HTTP/1.1 101", 12)) errx(1, "no upgrade: %.200s", at);
     if (!strstr(at, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=")) errx(1, "wrong Sec-WebSocket-Accept: %s", at);
-    total.wire = 0; /* what counts begins behind the last handshake */
+    total.wire = end - (blank + 4); /* what counts begins behind the last handshake */
     c->subscribed = 0;
     if (option.subscribe) {
         char text[4000];

@@ -43,6 +43,8 @@ TRUSTED_ROUNDS = 15
 SETTLED = 100_000_000
 #: Sources looked at by the clock in one turn.
 LOOKS_A_TURN = 64
+#: Seconds for which the sizes in the list of logs are new enough, however many ask for it.
+GLANCE = 0.2
 #: Directories that one pattern may walk through.
 MAX_DIRECTORIES = 4096
 
@@ -76,6 +78,7 @@ class Catalog:
         self._changed_at: dict[str, int] = {}  # of each directory, ns, when it was last read
         self._scanned_at = 0
         self._rounds = 0  # by the clock since then
+        self._glanced_at = float("-inf")
         self._links: dict[str, bool] = {}  # sources whose path is a symbolic link
         self._pool = FilePool(limits.files.open_files)
         self._started = False
@@ -99,6 +102,14 @@ class Catalog:
 
     def __len__(self) -> int:
         return len(self._sources)
+
+    def glance(self) -> None:
+        """Bring up to date what the list says of each log: the page opens the one that lives."""
+        now = self._loop.clock()
+        if now - self._glanced_at >= GLANCE:
+            self._glanced_at = now
+            for source in self._sources.values():
+                source.chain.glance()
 
     @property
     def open_files(self) -> int:

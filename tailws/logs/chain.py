@@ -18,6 +18,7 @@ only then do readers cross over: old lines come before new ones.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import logging
 import os
@@ -160,6 +161,12 @@ class Chain:
             else:
                 self.state, self.reason = "live", ""
                 self.shown = st.st_size, st.st_mtime_ns
+
+    def glance(self) -> None:
+        """How long it is and when it was written to, for a list; nothing else is concluded."""
+        with contextlib.suppress(OSError):  # the next look says so
+            st = os.stat(self.path)
+            self.shown = st.st_size, st.st_mtime_ns
 
     def look(self) -> bool:
         """See what the name shows now. True: something changed, readers should try again."""

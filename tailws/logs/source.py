@@ -227,8 +227,17 @@ class Source:
                 self._shrunk()
             if changed:
                 self._check_end()
-            if changed or self._trouble:
+            if changed or self._trouble or self._is_unfilled:
                 self.hint()
+
+    @property
+    def _is_unfilled(self) -> bool:
+        """Behind the live end there is something that is no line yet. A writer that has the file
+        mapped fills it in without a trace: mmap(2) promises a new time only with msync(2)."""
+        end = self.end
+        return (
+            end is not None and end.segment is self.chain.newest and (end.offset < end.segment.size)
+        )
 
     def _check_end(self) -> None:
         """A file may have been cut before it lost its name. Whoever comes with a cursor now must

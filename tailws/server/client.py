@@ -185,6 +185,7 @@ class Client:
     def sources(self) -> list[SourceInfo]:
         """What this client may see."""
         may_see = self.principal.may_see
+        self.shared.catalog.glance()
         return [source_info(source) for source in self.shared.catalog if may_see(source.name)]
 
     # -- the stream
