@@ -231,7 +231,12 @@ def test_a_process_that_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MAINPID", str(process.pid))
     with pytest.raises(reload.ReloadError, match="No such process"):
         reload.ask()
-    with subprocess.Popen(["sleep", "60"]) as process:  # SIGHUP ends it, we collect it
+    previous = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup(1) would have it ignored
+    try:
+        process = subprocess.Popen(["sleep", "60"])
+    finally:
+        signal.signal(signal.SIGHUP, previous)
+    with process:  # SIGHUP ends it, we collect it
         monkeypatch.setenv("MAINPID", str(process.pid))
         threading.Thread(target=process.wait).start()
         with pytest.raises(reload.ReloadError, match="has ended"):
