@@ -137,11 +137,11 @@ def test_what_cannot_be_installed(bare: Machine, program: str) -> None:
     )
     assert code == 1
     assert said == "tailws: only root may install a service; try: sudo tailws service install\n"
-    bare.path("/root/venv").mkdir()
-    bare.run("cp", "-r", "/opt/tailws", "/root/venv/")
-    bare.run("sed", "-i", "1s,/opt/,/root/venv/,", "/root/venv/tailws/bin/tailws")
-    code, said = bare.attempt("/root/venv/tailws/bin/tailws", "service", "install")
-    bare.run("rm", "-r", "/root/venv")
+    bare.run("mkdir", "--mode=0700", "/srv/private")
+    bare.run("cp", "-r", "/opt/tailws", "/srv/private/")
+    bare.run("sed", "-i", "1s,/opt/,/srv/private/,", "/srv/private/tailws/bin/tailws")
+    code, said = bare.attempt("/srv/private/tailws/bin/tailws", "service", "install")
+    bare.run("rm", "-r", "/srv/private")
     assert code == 1
-    assert "because of /root. Install tailws where everybody can" in said
+    assert "because of /srv/private. Install tailws where everybody can" in said
     assert traces(bare) == before
