@@ -16,6 +16,9 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tailws.runtime.loop import Loop
+from tests.clock import Clock
+
 # The machine may be busy with something else: how long an example takes says nothing.
 settings.register_profile(
     "patient", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
@@ -32,6 +35,19 @@ EXEMPT = {
 }
 #: Seconds for what is ending to have ended.
 DEADLINE = 10.0
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def loop(clock: Clock) -> Iterator[Loop]:
+    """A loop whose timers are due when the test moves the clock."""
+    loop = Loop(clock)
+    yield loop
+    loop.close()
 
 
 def _open_files() -> dict[int, str]:

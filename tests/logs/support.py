@@ -14,19 +14,10 @@ from tailws.logs.subscription import Begin, Subscription, View
 from tailws.runtime.loop import Loop
 from tailws.runtime.watch import Watch
 from tailws.text.lines import Codec
+from tests.clock import Clock
 
 #: The kernel stamps files by its clock tick; what happens within one has no order.
 TICK = 0.005
-
-
-class Clock:
-    """Seconds that pass when a test says so."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 class LogFile:

@@ -7,13 +7,7 @@ from hypothesis import strategies as st
 
 from tailws.runtime.deadline import Deadline
 from tailws.runtime.loop import SWEEP_TIMERS, Loop
-
-
-class Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
+from tests.clock import Clock
 
 
 @given(
@@ -26,7 +20,7 @@ class Clock:
 )
 def test_it_expires_when_the_last_set_says(steps: list[tuple[str, int]]) -> None:
     """Moved forth and back and cancelled at random: it expires once, when the last `set` says."""
-    clock = Clock()
+    clock = Clock(0.0)
     loop = Loop(clock)
     expired: list[float] = []
     expected: list[float] = []

@@ -15,28 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tailws.runtime.loop import READ, SWEEP_TIMERS, WRITE, Loop
-
-
-class Clock:
-    """Time stands still until the test moves it."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def loop(clock: Clock) -> Iterator[Loop]:
-    loop = Loop(clock)
-    yield loop
-    loop.close()
+from tests.clock import Clock
 
 
 @pytest.fixture

@@ -12,14 +12,7 @@ from hypothesis import strategies as st
 
 from tailws.server.access import Access, Principal, Token, Tries
 from tailws.server.exchange import Peer, Refused, Request
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1_800_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
+from tests.clock import Clock
 
 
 def make(tokens: Any = None, **options: Any) -> Access:
@@ -236,7 +229,7 @@ def test_a_cookie_survives_a_restart_and_ends_with_its_token() -> None:
 
 def test_a_session_ends_and_is_renewed_by_use() -> None:
     """A cookie is good for its time; from its second half on it is renewed when it is used."""
-    clock = Clock()
+    clock = Clock(1_800_000_000.0)
     access = make(TOKENS, session=1000.0, wall=clock)
     cookie = ("cookie", cookie_of(access.sign_in(Peer("x", host="localhost:3368"), "s3cret")[1]))
     clock.now += 400
@@ -312,7 +305,7 @@ def test_comparisons_take_constant_time(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_wrong_tokens_are_counted_per_address() -> None:
     """Five wrong ones, then 429 with the wait; another address is not concerned."""
-    clock = Clock()
+    clock = Clock(1_800_000_000.0)
     access = make(TOKENS, logins=5, clock=clock)
     here, there = Peer("192.0.2.1"), Peer("192.0.2.2")
     for _ in range(5):
@@ -342,7 +335,7 @@ def test_a_bearer_header_costs_a_try_too_and_a_cookie_none() -> None:
 
 def test_an_ipv6_client_is_its_network() -> None:
     """Nobody gets a fresh count from each of the 2**64 addresses of a home network."""
-    tries = Tries(1, Clock())
+    tries = Tries(1, Clock(1_800_000_000.0))
     tries.failed("2001:db8::1")
     assert status_of(lambda: tries.check("2001:db8::ffff:1")) == 429
     tries.check("2001:db8:0:1::1")
@@ -353,7 +346,7 @@ def test_an_ipv6_client_is_its_network() -> None:
 def test_addresses_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     """The memory of wrong tokens is bounded; the oldest goes first."""
     monkeypatch.setattr("tailws.server.access.REMEMBERED_ADDRESSES", 100)
-    tries = Tries(1, Clock())
+    tries = Tries(1, Clock(1_800_000_000.0))
     for number in range(300):
         tries.failed(f"192.0.2.{number}")
     assert len(tries._full_again) == 100

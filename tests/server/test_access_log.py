@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ from tailws.runtime.loop import Loop
 from tailws.server import access_log
 from tailws.server.access_log import ROTATION_CHECK, AccessLog, render
 from tailws.server.exchange import AccessRecord
+from tests.clock import Clock
 
 LINE = re.compile(
     r"(?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z) (?P<client>\S+) (?P<user>\S+) "
@@ -86,25 +86,6 @@ def test_in_the_daemons_own_log_a_line_has_one_time(caplog: pytest.LogCaptureFix
 
 
 # -- the file
-
-
-class Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def loop(clock: Clock) -> Iterator[Loop]:
-    loop = Loop(clock)
-    yield loop
-    loop.close()
 
 
 def lines(path: Path) -> list[str]:
