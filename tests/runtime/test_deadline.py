@@ -47,7 +47,7 @@ def test_it_expires_when_the_last_set_says(steps: list[tuple[str, int]]) -> None
 
 def test_moving_it_leaves_nothing_behind() -> None:
     """A deadline that moves with each message costs one timer."""
-    clock = Clock()
+    clock = Clock(0.0)
     loop = Loop(clock)
     deadline = Deadline(loop, lambda: None)
     for _ in range(10 * SWEEP_TIMERS):
@@ -59,7 +59,7 @@ def test_moving_it_leaves_nothing_behind() -> None:
 
 def test_expiring_may_set_it_again() -> None:
     """Looking again and again at something is setting it in the callback."""
-    clock = Clock()
+    clock = Clock(0.0)
     loop = Loop(clock)
     looks: list[float] = []
 
