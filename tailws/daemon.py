@@ -9,6 +9,7 @@ Each constructor gets its own values; the config as a whole goes no further than
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import resource
@@ -16,6 +17,8 @@ import signal
 import socket
 import time
 from collections.abc import Callable
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 import tailws
 from tailws import config, messages
@@ -36,19 +39,21 @@ from tailws.runtime.watch import Watch
 from tailws.server.access import Access, Principal, Token
 from tailws.server.access_log import AccessLog, to_log
 from tailws.server.client import Client, Shared
-from tailws.server.commands import FEATURES
 from tailws.server.exchange import AccessRecord, Router
 from tailws.server.http import HttpLimits, HttpServer
 from tailws.server.listener import ListenError, SocketOptions, own_names
 from tailws.server.listeners import Listeners
 from tailws.server.liveness import Liveness
-from tailws.server.metrics import Metrics
 from tailws.server.rules import Rules
 from tailws.server.site import SECURITY_HEADERS, Site, find_page, read_page
 from tailws.server.stream_text import TextRoutes
 from tailws.server.tokens import load_tokens, page_address, random_token
-from tailws.server.upgrade import Query, WebSocketRoute
+from tailws.server.totals import Totals
+from tailws.server.upgrade import FEATURES, Query, WebSocketRoute
 from tailws.ws import Accepted, CloseCode, DeflatePolicy
+
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
 
 log = logging.getLogger(__name__)
 
@@ -75,6 +80,8 @@ def run(
     try:
         daemon.start()
         announce(daemon.address)
+        gc.freeze()  # modules and config need not be looked through again and again
+        gc.enable()
         daemon.loop.run()
     finally:
         daemon.close()
@@ -149,7 +156,7 @@ class Daemon:
             headers=SECURITY_HEADERS,
             access_log=self._log_access,
         )
-        self.metrics = Metrics(self.loop, self.catalog, self._watch, self.http, self.clients)
+        self._totals = Totals(self.catalog)
         self._page = read_page(find_page())
         self._route(cfg)
         self._listeners = Listeners(self.loop, self.http.accept)
@@ -204,7 +211,7 @@ class Daemon:
             self._page,
             lambda: self.http.access,
             ready=lambda: not self._stopping,
-            registry=self.metrics.registry if cfg.access.metrics != "off" else None,
+            registry=(lambda: self._registry) if cfg.access.metrics != "off" else None,
             health=cfg.access.health,
             metrics=cfg.access.metrics,
         )
@@ -215,6 +222,15 @@ class Daemon:
         router.add("/ws", socket_route.route)
         self._text.add_routes(router)
         self.http.router = router
+
+    @cached_property
+    def _registry(self) -> CollectorRegistry:
+        """What metrics are collected from, made when somebody asks for them."""
+        from tailws.server.metrics import Metrics
+
+        return Metrics(
+            self.loop, self.catalog, self._totals, self._watch, self.http, self.clients
+        ).registry
 
     # -- clients
 
@@ -244,7 +260,7 @@ class Daemon:
             client.appeared(source)
 
     def _vanished(self, source: Source) -> None:
-        self.metrics.forget(source)
+        self._totals.forget(source)
         self._text.vanished(source)
         self._numbering.forget(source)
         self._lookouts.vanished(source)
@@ -266,7 +282,7 @@ class Daemon:
 
     def _show_status(self) -> None:
         """What `systemctl status` shows, with the lines read in each second since the last look."""
-        now, lines = self.loop.clock(), self.metrics.lines
+        now, lines = self.loop.clock(), self._totals.lines
         before, lines_before = self._shown
         rate = (lines - lines_before) / max(now - before, 1.0)
         self._shown = (now, lines)

@@ -1,12 +1,11 @@
 """What a wrong config is told: problems with their place, collected before anything is said."""
 
-from dataclasses import dataclass, field
+from msgspec import Struct, field
 
 MAX_PROBLEMS = 40  # nobody reads more at once
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(Struct, frozen=True):
     """One thing that is wrong: where, and in a sentence what was found and what would be right."""
 
     file: str
@@ -29,8 +28,7 @@ class ConfigError(Exception):
         super().__init__("\n".join(map(str, self.problems)))
 
 
-@dataclass(slots=True)
-class Report:
+class Report(Struct):
     """Collects problems, and remembers on which line each key stands."""
 
     file: str

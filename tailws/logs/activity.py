@@ -10,8 +10,9 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Generator, Iterable
-from dataclasses import dataclass
 from typing import Final, NamedTuple
+
+from msgspec import Struct
 
 from tailws.logs.siblings import scan
 from tailws.logs.source import Source
@@ -48,8 +49,7 @@ Counts = dict[str, Count]
 Listener = Callable[[Counts], None]
 
 
-@dataclass(slots=True)
-class _Seen:
+class _Seen(Struct):
     """A file as it was at the last look."""
 
     key: tuple[int, int]  # device and inode

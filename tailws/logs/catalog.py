@@ -15,7 +15,8 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from tailws import config, names
 from tailws.logs.chain import Chain, Retirement
@@ -49,8 +50,7 @@ GLANCE = 0.2
 MAX_DIRECTORIES = 4096
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(Struct, frozen=True):
     """A source that the config asks for."""
 
     name: str  # wire name

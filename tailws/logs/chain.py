@@ -24,8 +24,9 @@ import logging
 import os
 import stat
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from weakref import WeakValueDictionary
+
+from msgspec import Struct
 
 from tailws.logs.archive import Archive
 from tailws.logs.identity import Cursor, Identity, identify_path
@@ -52,8 +53,7 @@ RECENT = 1.0
 STALE = 5.0
 
 
-@dataclass(frozen=True, slots=True)
-class Retirement:
+class Retirement(Struct, frozen=True):
     """When a segment that has lost its name is final."""
 
     quiet: float = 10.0  # seconds without growth, where the kernel does not say that none writes

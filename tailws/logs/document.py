@@ -15,10 +15,10 @@ import struct
 from collections import OrderedDict
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
 from typing import Final
 
 import zstandard
+from msgspec import Struct, field
 
 from tailws.logs.archive import KEPT, Archive
 from tailws.logs.chain import Chain
@@ -41,8 +41,7 @@ STRIDE: Final = 1 << 20
 Key = tuple[int, int, int, int]
 
 
-@dataclass(slots=True)
-class Facts:
+class Facts(Struct):
     """What was found out about one file."""
 
     head: bytes = b""

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import closing
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from tailws.logs.document import Document, Library, Walk, document
 from tailws.logs.locate import at_cursor
@@ -24,8 +25,7 @@ CHUNK: Final = 64 * 1024
 Chunks = Generator[bytes | Pause, None, None]
 
 
-@dataclass(frozen=True, slots=True)
-class Range:
+class Range(Struct, frozen=True):
     """From where to where: cursors, None for the ends of the log; `lines` after `skip` of them."""
 
     after: str | None = None

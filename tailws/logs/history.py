@@ -8,7 +8,8 @@ generator for `runtime.steps`.
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from tailws.logs.archive import Archive
 from tailws.logs.document import Document, Library, Part, document, learn_size
@@ -31,8 +32,7 @@ SEARCHED = 16 << 20
 STEP = 256 * 1024
 
 
-@dataclass(slots=True)
-class Page:
+class Page(Struct):
     """Consecutive lines, and whether there is more in the direction that was asked for."""
 
     start: str

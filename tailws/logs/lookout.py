@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from tailws.logs.segment import Block
 from tailws.logs.source import Item, Source
@@ -19,8 +20,7 @@ from tailws.text.match import Filter, count_lines
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(Struct, frozen=True):
     """The last line that matched, the place before it, and how many did since the last match."""
 
     source: Source

@@ -10,8 +10,9 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator
 from contextlib import closing
-from dataclasses import dataclass, field
 from typing import Final, NamedTuple
+
+from msgspec import Struct, field
 
 from tailws.logs.document import Document, Library, Part, Walk, document, opened
 from tailws.logs.download import index_of
@@ -37,8 +38,7 @@ class Hit(NamedTuple):
     at: int
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(Struct, frozen=True):
     """The hits since the last report, and how far the search is, in bytes."""
 
     hits: list[Hit]
@@ -49,8 +49,7 @@ class Report:
     done: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(Struct, frozen=True):
     """What to look for, and from where; without a cursor from the end, or the beginning."""
 
     filter: Filter
@@ -86,8 +85,7 @@ def find(
         yield from finder.end()
 
 
-@dataclass(slots=True)
-class _Finder:
+class _Finder(Struct):
     source: Source
     whole: Document
     wanted: Wanted

@@ -10,9 +10,10 @@ from __future__ import annotations
 import time
 from collections.abc import Generator
 from contextlib import closing
-from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Final
+
+from msgspec import Struct
 
 from tailws.logs.archive import Archive
 from tailws.logs.chain import Chain
@@ -36,8 +37,7 @@ NEAR: Final = 64 * 1024
 FILTERED_BACK: Final = 64 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(Struct, frozen=True):
     """What is looked for; one of them."""
 
     time: float | None = None
@@ -49,8 +49,7 @@ class Wanted:
     filter: Filter | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Spot:
+class Spot(Struct, frozen=True):
     """Where that is, and what is known of the line there. `exact`: it is what was asked for."""
 
     cursor: str

@@ -14,8 +14,9 @@ import re
 import stat
 import time
 from bisect import bisect_left
-from dataclasses import dataclass
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from tailws.logs.archive import UNPACKERS, Archive
 from tailws.logs.identity import MAX_ENTRIES, Identity, coarse_time, identify_path
@@ -40,8 +41,7 @@ _SUFFIX = re.compile(rf"[._-](?P<mark>{_MARK})(?P<packed>{_PACKED})?$", re.IGNOR
 _PACKED_ONLY = re.compile(rf"(?P<packed>{_PACKED})$", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class Sibling:
+class Sibling(Struct, frozen=True):
     """A rotated file as the directory shows it."""
 
     path: str

@@ -20,9 +20,10 @@ import logging
 import time
 from collections import Counter, deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from typing import NamedTuple, Protocol
+
+from msgspec import Struct
 
 from tailws.logs.chain import Chain
 from tailws.logs.segment import COLD, END, OVER, Block, Later, Link, Overwritten, Place, Segment
@@ -43,8 +44,7 @@ COOL_LOOKS = 10
 DRAIN_PAUSE = 0.1
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(Struct, frozen=True):
     """How much is read and kept; `tailws.config` has the reasons."""
 
     block_bytes: int = 64 << 10

@@ -14,9 +14,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from tailws import config
 from tailws.logs.identity import before_birth
@@ -60,8 +61,7 @@ class View(NamedTuple):
     filter: Filter | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Begin:
+class Begin(Struct, frozen=True):
     """Where a subscription begins: one of them, or `lines` before the end."""
 
     cursor: str | None = None

@@ -1,4 +1,4 @@
-"""A non-blocking socket, plain or TLS: data comes in by `on_data`, `on_room` asks for more.
+"""A non-blocking socket: data comes in by `on_data`, `on_room` asks for more.
 
 Sending is «try now, register only if blocked»: `send` writes at once, and only what the kernel
 does not take is kept and written when the socket is ready. So the write mask is the exception,
@@ -7,17 +7,13 @@ and whoever sends gets back-pressure as a return value:
     if not stream.send(block):  ...stop; `on_room` is called when everything owed has gone out
 
 Nothing is queued here beyond what was passed to `send`: bounding that is the sender's part, and
-`owed` tells it how much there is.
-
-TLS: a read may want to write and the other way round, so the interest mask is derived from what
-OpenSSL asked for last, never from what we meant to do.
+`owed` tells it how much there is. `tailws.runtime.tls` has the stream that speaks TLS.
 """
 
 from __future__ import annotations
 
 import logging
 import socket
-import ssl
 from collections import deque
 from collections.abc import Callable
 from typing import Protocol
@@ -29,8 +25,22 @@ log = logging.getLogger(__name__)
 #: Bytes for one recv(2). Clients send commands of some hundred bytes; a larger buffer would be
 #: allocated and shrunk for each.
 RECV_SIZE = 16 * 1024
-#: Bytes for one write to OpenSSL, which takes all or nothing: so what is `owed` shrinks on the way.
-TLS_PIECE = 64 * 1024
+
+
+class Socket(Protocol):
+    """What a stream needs of a socket. `send` and `recv` raise BlockingIOError for «not now»."""
+
+    def setblocking(self, flag: bool, /) -> None: ...
+
+    def fileno(self) -> int: ...
+
+    def send(self, data: bytes | memoryview, /) -> int: ...
+
+    def recv(self, size: int, /) -> bytes: ...
+
+    def shutdown(self, how: int, /) -> None: ...
+
+    def close(self) -> None: ...
 
 
 class Handler(Protocol):
@@ -56,7 +66,6 @@ class Stream:
         "_events",
         "_fd",
         "_handler",
-        "_handshaking",
         "_lingering",
         "_loop",
         "_on_closed",
@@ -64,7 +73,6 @@ class Stream:
         "_paused",
         "_saw_eof",
         "_sock",
-        "_tls_wants",
         "owed",
         "peer",
         "received",
@@ -74,23 +82,18 @@ class Stream:
     def __init__(
         self,
         loop: Loop,
-        sock: socket.socket,
+        sock: Socket,
         peer: str,
-        tls: ssl.SSLContext | None = None,
         on_closed: Callable[[], None] | None = None,
     ) -> None:
         """`on_closed` is for whoever counts streams: it outlives all handlers."""
         sock.setblocking(False)
         self._loop = loop
-        self._handshaking = tls is not None
-        self._sock: socket.socket | None = sock
-        if tls is not None:
-            self._sock = tls.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
-        self._fd = self._sock.fileno() if self._sock is not None else -1
+        self._sock: Socket | None = sock
+        self._fd = sock.fileno()
         self._handler: Handler | None = None
         self._on_closed = on_closed
         self._owed: deque[memoryview] | None = None  # made when first needed: most never owe
-        self._tls_wants = 0
         self._events = 0
         self._paused = False
         self._saw_eof = False
@@ -147,13 +150,6 @@ class Stream:
         if self._saw_eof:
             self.close("ended")
             return
-        if isinstance(self._sock, ssl.SSLSocket):
-            # close_notify, without which the peer takes the end for a cut (RFC 8446, section 6.1).
-            # Waiting for the peer's own, which unwrap would like to, is the selector's part.
-            try:
-                self._sock.unwrap()
-            except (OSError, ValueError):
-                pass
         try:
             self._sock.shutdown(socket.SHUT_WR)
         except OSError:
@@ -168,21 +164,14 @@ class Stream:
         """Send, or keep what does not fit. False: something is owed, `on_room` follows."""
         if self._sock is None or self._lingering:
             return False
-        if self.owed or self._handshaking:
+        if self.owed:
             return self._keep(memoryview(data))
-        if len(data) > TLS_PIECE and isinstance(self._sock, ssl.SSLSocket):
-            self._keep(memoryview(data))
-            self._flush(told=False)
-            return not self.owed and self._sock is not None
         try:
             count = self._sock.send(data)
-        except (BlockingIOError, ssl.SSLWantWriteError):
-            return self._keep(memoryview(data))
-        except ssl.SSLWantReadError:
-            self._tls_wants = READ
+        except BlockingIOError:
             return self._keep(memoryview(data))
         except OSError as error:
-            self.close(_why(error))
+            self.close(why(error))
             return False
         self.sent += count
         if count == len(data):
@@ -197,33 +186,25 @@ class Stream:
         self._update()
         return False
 
-    def _flush(self, *, told: bool = True) -> None:
+    def _flush(self) -> None:
         """Write what is owed; when all of it has gone out, go on with whoever waits for that."""
         while self._owed and self._sock is not None:
             data = self._owed[0]
-            piece = data[:TLS_PIECE] if isinstance(self._sock, ssl.SSLSocket) else data
             try:
-                count = self._sock.send(piece)
-            except (BlockingIOError, ssl.SSLWantWriteError):
-                return
-            except ssl.SSLWantReadError:
-                self._tls_wants = READ
+                count = self._sock.send(data)
+            except BlockingIOError:
                 return
             except OSError as error:
-                self.close(_why(error))
+                self.close(why(error))
                 return
             self.sent += count
             self.owed -= count
-            if count == len(data):
-                self._owed.popleft()
-            else:
+            if count < len(data):
                 self._owed[0] = data[count:]
-                if count < len(piece):
-                    return
+                return
+            self._owed.popleft()
         self._owed = None
-        if not told:
-            self._update()
-        elif self._lingering:
+        if self._lingering:
             self._shut_down()
         elif self._handler is not None:
             self._handler.on_room()
@@ -240,79 +221,49 @@ class Stream:
         self._update()
 
     def _receive(self) -> None:
-        while self._sock is not None:
-            try:
-                data = self._sock.recv(RECV_SIZE)
-            except (BlockingIOError, ssl.SSLWantReadError):
-                return
-            except ssl.SSLWantWriteError:
-                self._tls_wants = WRITE
-                return
-            except OSError as error:
-                self.close(_why(error))
-                return
-            if not data:
-                self._saw_eof = True
-                if self._lingering:
-                    if not self.owed:
-                        self.close("ended")
-                elif self._handler is not None:
-                    self._handler.on_eof()
-                return
-            self.received += len(data)
-            if self._lingering:
-                return  # we have said good-bye: what still comes is not for us
-            if self._handler is not None:
-                self._handler.on_data(data)
-            # A plain socket is asked again in the next turn, which is fair to the others. OpenSSL
-            # may hold decrypted bytes that no selector will ever report.
-            if not isinstance(self._sock, ssl.SSLSocket) or not self._sock.pending():
-                return
-
-    def _shake_hands(self) -> None:
-        assert isinstance(self._sock, ssl.SSLSocket)
+        """One recv(2): a stream that has more is asked again next turn, which is fair to others."""
+        assert self._sock is not None
         try:
-            self._sock.do_handshake()
-        except ssl.SSLWantReadError:
-            self._tls_wants = READ
-        except ssl.SSLWantWriteError:
-            self._tls_wants = WRITE
-        except (OSError, ValueError) as error:
-            self.close(f"TLS handshake failed: {_why(error)}")
-        else:
-            self._handshaking = False
-            self._tls_wants = 0
-            self._flush()
+            data = self._sock.recv(RECV_SIZE)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            self.close(why(error))
+            return
+        if not data:
+            self._saw_eof = True
+            if self._lingering:
+                if not self.owed:
+                    self.close("ended")
+            elif self._handler is not None:
+                self._handler.on_eof()
+            return
+        self.received += len(data)
+        # Once we have said good-bye, what still comes is not for us.
+        if not self._lingering and self._handler is not None:
+            self._handler.on_data(data)
 
     # -- readiness
 
     def _ready(self, mask: int) -> None:
         try:
-            if self._handshaking:
-                self._shake_hands()
-            else:
-                wanted, self._tls_wants = self._tls_wants, 0
-                if self._owed and (mask & WRITE or wanted & mask):
-                    self._flush()
-                if mask & READ or wanted & mask:
-                    self._receive()
+            self._act(mask)
             self._update()
         except Exception:
             log.exception("serving %s failed", self.peer)
             self.close("internal error")
 
+    def _act(self, mask: int) -> None:
+        if mask & WRITE and self._owed:
+            self._flush()
+        if mask & READ and self._sock is not None:
+            self._receive()
+
     def _update(self) -> None:
         """Derive the interest mask from what there is to do, and tell the selector of a change."""
         if self._sock is None:
             return
-        if self._handshaking:
-            events = self._tls_wants or READ
-        else:
-            events = self._tls_wants
-            if not self._paused and not self._saw_eof:
-                events |= READ
-            if self._owed:
-                events |= WRITE
+        events = self._interest()
         if events == self._events:
             return
         if not self._events:
@@ -323,8 +274,12 @@ class Stream:
             self._loop.modify(self._fd, events, self._ready)
         self._events = events
 
+    def _interest(self) -> int:
+        events = 0 if self._paused or self._saw_eof else READ
+        return events | WRITE if self._owed else events
 
-def _why(error: Exception) -> str:
+
+def why(error: Exception) -> str:
     if isinstance(error, ConnectionError | TimeoutError):
         return "peer is gone"
     return str(getattr(error, "strerror", None) or error)

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import base64
 import heapq
-import http.client
 import json
 import logging
 import threading
 import time
-from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
+
+from msgspec import Struct
 
 log = logging.getLogger(__name__)
 
@@ -31,15 +31,14 @@ GRACE: Final = 1.0
 _LATER: Final = frozenset((408, 425, 429))
 
 
-@dataclass(order=True, slots=True)
-class _Event:
+class _Event(Struct, order=True):
     due: float
     number: int
-    url: str = field(compare=False)
-    body: bytes = field(compare=False)
-    timeout: float = field(compare=False)
-    left: int = field(compare=False)  # tries
-    pause: float = field(compare=False)  # before the next one
+    url: str
+    body: bytes
+    timeout: float
+    left: int  # tries
+    pause: float  # before the next one
 
 
 class Webhooks:
@@ -127,6 +126,8 @@ class Webhooks:
 
 def _post(event: _Event) -> tuple[str, bool]:
     """Send one; returns what went wrong ("" for nothing), and whether it may go well later."""
+    import http.client  # with it come OpenSSL and the mail parser; most daemons have no webhook
+
     parts = urlsplit(event.url)
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
     headers = {"Content-Type": "application/json", "User-Agent": "tailws"}

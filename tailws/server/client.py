@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from tailws import messages
 from tailws.config import Clients, Lines, Search
@@ -41,7 +42,6 @@ from tailws.messages import (
 from tailws.names import name_glob
 from tailws.runtime.loop import Loop, Timer
 from tailws.runtime.stream import Stream
-from tailws.server import commands
 from tailws.server.access import Principal
 from tailws.server.jobs import Jobs
 from tailws.text.match import Filter
@@ -69,8 +69,7 @@ TURN_SECONDS = 0.005
 RATE_SPAN = 10.0
 
 
-@dataclass(slots=True)
-class Shared:
+class Shared(Struct):
     """What all clients have in common; the daemon replaces values on reload."""
 
     loop: Loop
@@ -445,7 +444,7 @@ class Client:
 
     def _guard(self, command: messages.Command) -> None:
         """Carry a command out; whatever is wrong with it becomes an `error`."""
-        handler = HANDLERS.get(type(command))
+        handler = HANDLERS.get(type(command)) or _handler(type(command))
         try:
             if handler is None:
                 raise BadCommand("not-offered", "This daemon does not offer that.", command.id)
@@ -559,11 +558,19 @@ class Client:
                 self._drop(name)
 
 
-HANDLERS: dict[type, Callable[..., None]] = {
+Handler = Callable[..., None]
+
+HANDLERS: dict[type, Handler] = {
     Subscribe: Client._subscribe,
     Unsubscribe: Client._unsubscribe,
-    **commands.HANDLERS,
 }
+
+
+def _handler(kind: type) -> Handler | None:
+    """The handler of every other command."""
+    from tailws.server import commands  # a start is not to wait for all that searches
+
+    return commands.HANDLERS.get(kind)
 
 
 def source_info(source: Source) -> SourceInfo:

@@ -3,6 +3,8 @@
 Each handler checks what it was asked for, and starts a job of the client; the job's result becomes
 an answer. What goes wrong becomes an `error` in one place, `_answer`. Following itself
 (`subscribe`, `unsubscribe`) is the client's own.
+
+This module, and all that searches with it, is imported at the first of these commands.
 """
 
 from __future__ import annotations
@@ -55,21 +57,6 @@ if TYPE_CHECKING:
     from tailws.server.client import Client
 
 log = logging.getLogger(__name__)
-
-#: What this daemon offers beyond the base protocol.
-FEATURES = [
-    "history.after",
-    "numbers",
-    "locate",
-    "find",
-    "watch",
-    "activity",
-    "extent",
-    "outline",
-    "behind",
-    "download",
-    "records",
-]
 
 Result = TypeVar("Result")
 Work = Generator[float | None, None, Result]

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import parse_qsl, unquote_to_bytes
+
+from msgspec import Struct, field
 
 if TYPE_CHECKING:
     from tailws.runtime.stream import Stream
@@ -37,8 +38,7 @@ class CutShort(Exception):
     """A streaming answer ends in the middle, for a reason that its producer has told the log."""
 
 
-@dataclass(frozen=True, slots=True)
-class Peer:
+class Peer(Struct, frozen=True):
     """Who is at the other end, after what trusted proxies say about it."""
 
     address: str  # an IP address, or the path of the Unix socket that was connected to
@@ -54,8 +54,7 @@ class Peer:
         return 443 if self.secure else 80
 
 
-@dataclass(slots=True)
-class Request:
+class Request(Struct):
     """A request whose head and body have arrived. Header names are lower case."""
 
     method: str
@@ -79,8 +78,7 @@ class Request:
         return any(key == wanted for key, _ in self.headers)
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
+class Response(Struct, frozen=True):
     """An answer that is there as a whole."""
 
     status: int
@@ -104,8 +102,7 @@ class Producer(Protocol):
         """Release everything: the end was reached, or the client went away. Called once."""
 
 
-@dataclass(frozen=True, slots=True)
-class Streaming:
+class Streaming(Struct, frozen=True):
     """An answer that is produced as the client takes it.
 
     `start(wake)` makes the producer; calling `wake` (from the loop, at any time, as often as one
@@ -117,8 +114,7 @@ class Streaming:
     start: Callable[[Callable[[], None]], Producer]
 
 
-@dataclass(frozen=True, slots=True)
-class Upgrade:
+class Upgrade(Struct, frozen=True):
     """101: the connection goes over to another protocol (RFC 9110, section 7.8).
 
     `start(stream, leftover)` is called behind the answer with the bytes that came after the
@@ -131,8 +127,7 @@ class Upgrade:
     last_words: bytes = b""
 
 
-@dataclass(slots=True)
-class AccessRecord:
+class AccessRecord(Struct):
     """One request and its answer, for the access log."""
 
     time: float  # seconds since the epoch, when the request had arrived
@@ -151,8 +146,7 @@ Answer = Response | Streaming | Upgrade
 Handler = Callable[[Request], Answer]
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(Struct, frozen=True):
     """The methods of one path, and who may call them. HEAD is answered where GET is."""
 
     methods: Mapping[str, Handler]
@@ -163,8 +157,7 @@ class Route:
     null_origin: bool = False
 
 
-@dataclass(slots=True)
-class Router:
+class Router(Struct):
     """The table of routes, below the base path. A path that ends in `/*` stands for a prefix."""
 
     base_path: str = "/"  # starts and ends with "/"

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 _FORWARDED_PAIR = re.compile(r'\s*([a-z]+)=("(?:[^"\\]|\\.)*"|[^\s;,"]+)\s*', re.IGNORECASE)
 FORWARDING = {b"host", b"forwarded", b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host"}
@@ -16,8 +17,7 @@ FORWARDING = {b"host", b"forwarded", b"x-forwarded-for", b"x-forwarded-proto", b
 MAX_LENGTH = 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Hop:
+class Hop(Struct, frozen=True):
     address: str = ""
     proto: str = ""
     host: str = ""

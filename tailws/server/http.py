@@ -8,11 +8,12 @@ an answer that says why they are not (503, or a Close with 1013); what comes bey
 from __future__ import annotations
 
 import socket
-import ssl
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from tailws.runtime.loop import Loop
 from tailws.runtime.stream import Stream
@@ -21,12 +22,14 @@ from tailws.server.exchange import AccessRecord, Router
 from tailws.server.forwarded import is_ip
 from tailws.server.http_connection import HttpConnection
 
+if TYPE_CHECKING:
+    import ssl
+
 #: Connections above the limit whose requests are still read and answered.
 ROOM_TO_REFUSE = 64
 
 
-@dataclass(frozen=True, slots=True)
-class HttpLimits:
+class HttpLimits(Struct, frozen=True):
     """Bounds of the server. Sizes are bytes, times are seconds."""
 
     connections: int = 10_000  # WebSockets included
@@ -36,6 +39,9 @@ class HttpLimits:
     request_timeout: float = 10.0  # from the first byte of a request to its last
     idle_timeout: float = 60.0  # between requests, and for a client that takes nothing
     linger: float = 3.0  # for the peer to close after our last byte
+
+
+DEFAULT_LIMITS = HttpLimits()
 
 
 class HttpServer:
@@ -50,7 +56,7 @@ class HttpServer:
         router: Router,
         access: Access,
         *,
-        limits: HttpLimits = HttpLimits(),
+        limits: HttpLimits = DEFAULT_LIMITS,
         headers: tuple[tuple[str, str], ...] = (),
         access_log: Callable[[AccessRecord], None] = lambda _: None,
         wall: Callable[[], float] = time.time,
@@ -86,9 +92,9 @@ class HttpServer:
             self.turned_away += 1
             sock.close()
             return
-        place = Place(address)
+        place = Place(self, address)
         try:
-            stream = Stream(self.loop, sock, address, tls, on_closed=lambda: self._left(place))
+            stream = self._stream(sock, place, tls)
         except OSError:  # TLS looks at the socket, and the peer has gone already
             sock.close()
             return
@@ -98,7 +104,15 @@ class HttpServer:
         self._http.add(connection)
         stream.start(connection)
 
-    def _left(self, place: Place) -> None:
+    def _stream(self, sock: socket.socket, place: Place, tls: ssl.SSLContext | None) -> Stream:
+        if tls is None:
+            return Stream(self.loop, sock, place.address, place.leave)
+        from tailws.runtime.tls import TlsStream  # only here is OpenSSL needed
+
+        return TlsStream(self.loop, sock, place.address, tls, place.leave)
+
+    def left(self, place: Place) -> None:
+        """A socket was closed, whoever had it in the end."""
         self._streams -= 1
         self._count(place.address, -1)
 
@@ -142,7 +156,11 @@ class HttpServer:
 class Place:
     """Where a connection is counted: moves with what a proxy says about its clients."""
 
-    __slots__ = ("address",)
+    __slots__ = ("_server", "address")
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, server: HttpServer, address: str) -> None:
+        self._server = server
         self.address = address
+
+    def leave(self) -> None:
+        self._server.left(self)

@@ -11,8 +11,8 @@ client to take its answer, for its good-bye. One deadline a connection serves th
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
-from email.utils import formatdate
 from enum import Enum
 from functools import lru_cache
 from http import HTTPStatus
@@ -458,6 +458,13 @@ def _head_too_large(limit: int) -> Refused:
     return Refused(431, f"The head of a request may have at most {limit} bytes.")
 
 
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
 @lru_cache(maxsize=2)
 def _date(second: int) -> str:
-    return formatdate(second, usegmt=True)
+    """RFC 9110, section 5.6.7. `email.utils` knows it too, and is felt at a start."""
+    t = time.gmtime(second)
+    clock = f"{t.tm_hour:02}:{t.tm_min:02}:{t.tm_sec:02}"
+    return f"{_DAYS[t.tm_wday]}, {t.tm_mday:02} {_MONTHS[t.tm_mon - 1]} {t.tm_year:04} {clock} GMT"

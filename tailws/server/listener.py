@@ -8,13 +8,17 @@ import ipaddress
 import logging
 import os
 import socket
-import ssl
 import stat
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from tailws.config import Listen
 from tailws.runtime.loop import READ, Loop, Timer
+
+if TYPE_CHECKING:
+    import ssl
 
 log = logging.getLogger(__name__)
 
@@ -47,18 +51,22 @@ class ListenError(Exception):
     """Listening is not possible; the text is one sentence for the user."""
 
 
-@dataclass(frozen=True, slots=True)
-class SocketOptions:
+class SocketOptions(Struct, frozen=True):
     """What the kernel may hold for a client that does not read, in bytes; 0: its own choice."""
 
     send_buffer: int = 256 * 1024  # SO_SNDBUF
     notsent_lowat: int = 128 * 1024  # TCP_NOTSENT_LOWAT
 
 
+DEFAULT_OPTIONS = SocketOptions()
+
+
 def tls_context(listen: Listen) -> ssl.SSLContext | None:
     """Return what an address needs to speak TLS; None: it does not. Raises `ListenError`."""
     if listen.tls is None:
         return None
+    import ssl  # only here is OpenSSL needed
+
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.set_alpn_protocols(["http/1.1"])
     try:
@@ -250,7 +258,7 @@ class Listener:
         loop: Loop,
         sock: socket.socket,
         accepted: Callable[[socket.socket, str], None],
-        options: SocketOptions = SocketOptions(),
+        options: SocketOptions = DEFAULT_OPTIONS,
         *,
         unlink: bool = False,
     ) -> None:

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import logging
 import socket
-import ssl
 from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from tailws.config import Listen
 from tailws.runtime.loop import Loop
@@ -21,6 +20,9 @@ from tailws.server.listener import (
     open_sockets,
     tls_context,
 )
+
+if TYPE_CHECKING:
+    import ssl
 
 log = logging.getLogger(__name__)
 

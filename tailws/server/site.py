@@ -1,20 +1,19 @@
 """What is answered with no log in it: the page, sessions, health, metrics.
 
 The page's files are read once, at the start, so what can be asked for is a table, not a path on
-the disk. Assets are served below a path that changes with their content and may be kept for ever;
-`index.html`, which names that path, is asked for anew each time. All addresses in it are relative,
-so it works below any path of a proxy.
+the disk; each is made ready to be sent when it is first asked for. Assets are served below a path
+that changes with their content and may be kept for ever; `index.html`, which names that path, is
+asked for anew each time. All addresses in it are relative, so it works below any path of a proxy.
 """
 
 from __future__ import annotations
 
 import gzip
 import hashlib
-import html
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import parse_qs
@@ -70,7 +69,7 @@ _COMMENT = re.compile(
     re.MULTILINE,
 )
 _INDENT = re.compile(rb"^[ \t]+", re.MULTILINE)
-_LEAN = {".js", ".css"}
+_LEAN = (".js", ".css")
 _FOREVER = "public, max-age=31536000, immutable"
 _ATTRIBUTE = re.compile(r'(\b(?:href|src)=")(?:\./)?([^":]+)(")')
 _GZIP = re.compile(r"(?:^|,)\s*(?:gzip|\*)\s*(?:;\s*q=(?!0(?:\.0*)?\s*(?:,|$))[0-9.]+\s*)?(?:,|$)")
@@ -86,41 +85,42 @@ def find_page() -> Path:
 
 
 def read_page(directory: Path) -> dict[str, bytes]:
-    """Return the page's files by their names, with `/` between directories.
-
-    Scripts and styles come without what only their authors read, a third of what would be sent;
-    their lines keep their numbers.
-    """
+    """Return the page's files by their names, with `/` between directories."""
     files = {}
     for path in sorted(directory.rglob("*")):
         name = path.relative_to(directory)
         hidden = any(part.startswith(".") or part == "node_modules" for part in name.parts)
         if path.suffix in _TYPES and not hidden and path.is_file():
-            data = path.read_bytes()
-            files[name.as_posix()] = _lean(data) if path.suffix in _LEAN else data
+            files[name.as_posix()] = path.read_bytes()
     return files
 
 
-def _lean(source: bytes) -> bytes:
+def lean(name: str, source: bytes) -> bytes:
+    """Return a file as it is sent: scripts and styles without what only their authors read, a third
+    of them. Their lines keep their numbers."""
+    if not name.endswith(_LEAN):
+        return source
     source = _COMMENT.sub(lambda comment: b"\n" * comment[0].count(b"\n"), source)
     return _INDENT.sub(b"", source)
 
 
-@dataclass(frozen=True, slots=True)
 class _File:
-    """One file as it is sent: its bytes, compressed once for all, and its ETag."""
+    """One file: its bytes, as they are sent and compressed, and its ETag."""
 
-    type: str
-    plain: bytes
-    zipped: bytes  # empty where that saves nothing
-    etag: str
+    def __init__(self, name: str, source: bytes) -> None:
+        self.name = name
+        self.source = source
+        self.etag = hashlib.sha256(source).hexdigest()[:16]
 
-    @classmethod
-    def of(cls, name: str, data: bytes) -> _File:
-        zipped = gzip.compress(data, 9, mtime=0)
-        small = zipped if len(zipped) < 0.9 * len(data) else b""
-        digest = hashlib.sha256(data).hexdigest()[:16]
-        return cls(_TYPES[Path(name).suffix], data, small, digest)
+    @cached_property
+    def plain(self) -> bytes:
+        return lean(self.name, self.source)
+
+    @cached_property
+    def zipped(self) -> bytes:
+        """Compressed once for all; empty where that saves nothing."""
+        zipped = gzip.compress(self.plain, 9, mtime=0)
+        return zipped if len(zipped) < 0.9 * len(self.plain) else b""
 
     def answer(self, request: Request, headers: tuple[tuple[str, str], ...]) -> Response:
         use = bool(self.zipped) and _GZIP.search(request.header("accept-encoding")) is not None
@@ -131,7 +131,7 @@ class _File:
         encoding = (("Content-Encoding", "gzip"),) if use else ()
         return Response(
             200,
-            (("Content-Type", self.type), *encoding, *headers),
+            (("Content-Type", _TYPES[Path(self.name).suffix]), *encoding, *headers),
             self.zipped if use else self.plain,
         )
 
@@ -146,7 +146,8 @@ class Site:
     """The routes of everything but the logs.
 
     `files` is what `read_page` returned. `ready` tells whether the daemon serves its sources;
-    without `registry` there are no metrics. `health` and `metrics` say who may read them.
+    `registry` gives what metrics are collected from, without it there are none. `health` and
+    `metrics` say who may read them.
     """
 
     def __init__(
@@ -155,7 +156,7 @@ class Site:
         access: Callable[[], Access],
         *,
         ready: Callable[[], bool] = lambda: True,
-        registry: CollectorRegistry | None = None,
+        registry: Callable[[], CollectorRegistry] | None = None,
         health: Who = "open",
         metrics: Who = "token",
     ) -> None:
@@ -163,13 +164,13 @@ class Site:
         self._ready = ready
         self._registry = registry
         self._who = {"health": health, "metrics": metrics}
-        self._files = {name: _File.of(name, data) for name, data in files.items()}
+        self._files = {name: _File(name, data) for name, data in files.items()}
         digest = hashlib.sha256()
         for name, file in sorted(self._files.items()):
             digest.update(f"{name} {file.etag}\n".encode())
         self.assets = f"{tailws.__version__}-{digest.hexdigest()[:8]}"
         index = files.get("index.html", b"").decode()
-        self._index = _File.of("index.html", self._with_asset_paths(index).encode())
+        self._index = _File("index.html", self._with_asset_paths(index).encode())
 
     def _with_asset_paths(self, index: str) -> str:
         """Return `index.html` with its links to our files below the path of this version."""
@@ -211,7 +212,7 @@ class Site:
 
     def index(self, request: Request) -> Response:
         """The page itself; whoever comes back in time stays signed in."""
-        if not self._index.plain:
+        if not self._index.source:
             return sentence(503, "The page is not installed; everything else works.")
         renewed = self._access().renewed(request)
         return self._index.answer(
@@ -231,7 +232,7 @@ class Site:
         up = "../" * (request.path.count("/") - 1) or "./"
         body = (
             "<!doctype html><meta charset=utf-8><title>Not found</title>"
-            f'<h1>There is nothing here</h1><p><a href="{html.escape(up)}">To the logs</a>'
+            f'<h1>There is nothing here</h1><p><a href="{up}">To the logs</a>'
         )
         return Response(404, (("Content-Type", "text/html; charset=utf-8"),), body.encode())
 
@@ -274,7 +275,7 @@ class Site:
         return Response(
             200,
             (("Content-Type", content_type), ("Cache-Control", "no-store")),
-            encode(self._registry),
+            encode(self._registry()),
         )
 
 

@@ -18,6 +18,20 @@ from tailws.ws import Accepted, DeflatePolicy, Opcode, answer_handshake, encode_
 from tailws.ws.frames import CloseCode, encode_close
 
 SUBPROTOCOLS = ("tailws.v1",)
+#: What this daemon offers beyond the base protocol.
+FEATURES = [
+    "history.after",
+    "numbers",
+    "locate",
+    "find",
+    "watch",
+    "activity",
+    "extent",
+    "outline",
+    "behind",
+    "download",
+    "records",
+]
 
 Query = Sequence[tuple[str, str]]
 #: Takes the stream, what was agreed on, who it is, the query of the address, and the bytes that

@@ -11,9 +11,11 @@ it is the nearest past one (RFC 3164 and klog leave it out), as seen from `now`.
 import calendar
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from functools import lru_cache
 from typing import Final
+
+from msgspec import Struct, structs
 
 #: How far into a line its timestamp may begin, in bytes.
 REACH: Final = 4096
@@ -32,12 +34,11 @@ class BadTimeFormat(ValueError):
     """A configured time format that cannot be used; the message is a sentence."""
 
 
-@dataclass(frozen=True, slots=True)
-class TimeFormat:
+class TimeFormat(Struct, frozen=True):
     """One form of timestamp and where it stands in a line."""
 
     name: str
-    _pattern: re.Pattern[bytes]
+    _pattern: bytes
     _read: Callable[[_Match, float, tzinfo], float | None]
     _reach: int = REACH
 
@@ -61,8 +62,14 @@ class TimeFormat:
         return found.span("time") if found else None
 
     def _find(self, line: bytes) -> _Match | None:
-        found = self._pattern.search(line, 0, self._reach + LONGEST)
+        found = _compiled(self._pattern).search(line, 0, self._reach + LONGEST)
         return found if found and found.start("time") <= self._reach else None
+
+
+@lru_cache(maxsize=256)
+def _compiled(pattern: bytes) -> re.Pattern[bytes]:
+    """Compiled when it is first looked for: to compile all of them would be felt at a start."""
+    return re.compile(pattern)
 
 
 # --- the parts of a civil time
@@ -175,7 +182,7 @@ _KEY: Final = rb'(?:[{,]\s*\\?"' + _NAMES + rb'\\?"\s*:\s*(?:\\?")?|(?:^|\s)' + 
 
 
 def _form(name: str, pattern: bytes, read: Callable[..., float | None] = _civil) -> TimeFormat:
-    return TimeFormat(name, re.compile(pattern), read)
+    return TimeFormat(name, pattern, read)
 
 
 def _time(pattern: bytes) -> bytes:
@@ -266,7 +273,7 @@ def _near(form: TimeFormat, lines: list[bytes]) -> TimeFormat:
         return form  # a field may stand anywhere
     starts = sorted(start for line in lines if (start := (form.span(line) or (0,))[0]) >= 0)
     usual = starts[len(starts) * 9 // 10]
-    return replace(form, _reach=2 * usual + 32)
+    return structs.replace(form, _reach=2 * usual + 32)
 
 
 # --- configured
@@ -319,18 +326,20 @@ def configured(text: str) -> TimeFormat:
         else:
             raise BadTimeFormat(f"%{directive} is not known in the time format {text!r}.")
     if "%s" in body:
-        return _compiled(text, out, _epoch)
+        return _checked(text, out, _epoch)
     if not {"H", "M"} <= set(_named(out)) or not {"d"} <= set(_named(out)):
         raise BadTimeFormat(f"The time format {text!r} needs a day, an hour and a minute at least.")
-    return _compiled(text, out if b"(?P<time>" in out else _time(out), _civil)
+    return _checked(text, out if b"(?P<time>" in out else _time(out), _civil)
 
 
 def _named(pattern: bytes) -> list[str]:
     return [name.decode() for name in re.findall(rb"\(\?P<(\w+)>", pattern)]
 
 
-def _compiled(text: str, pattern: bytes, read: Callable[..., float | None]) -> TimeFormat:
+def _checked(text: str, pattern: bytes, read: Callable[..., float | None]) -> TimeFormat:
+    pattern = (b"^" if text.startswith("^") else _BEFORE) + pattern
     try:
-        return _form(text, (b"^" if text.startswith("^") else _BEFORE) + pattern, read)
+        _compiled(pattern)
     except re.error:
         raise BadTimeFormat(f"The time format {text!r} names one thing twice.") from None
+    return _form(text, pattern, read)

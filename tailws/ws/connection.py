@@ -22,9 +22,10 @@ owe: pings that pile up are answered in part (RFC 6455, section 5.5.3).
 from __future__ import annotations
 
 import codecs
-from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from tailws.ws.deflate import DeflateParameters, Inflater, compress
 from tailws.ws.frames import (
@@ -58,36 +59,31 @@ class State(Enum):
     CLOSED = "closed"
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(Struct, frozen=True):
     """A whole text message."""
 
     data: str
 
 
-@dataclass(frozen=True, slots=True)
-class Binary:
+class Binary(Struct, frozen=True):
     """A whole binary message."""
 
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Ping:
+class Ping(Struct, frozen=True):
     """The peer asks whether we are there. The Pong is already queued."""
 
     payload: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Pong:
+class Pong(Struct, frozen=True):
     """The peer's answer to a ping, or unasked for a sign of life (section 5.5.3)."""
 
     payload: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Closed:
+class Closed(Struct, frozen=True):
     """The peer has closed. Send what is owed, then close the transport.
 
     `code` is 1005 where its Close frame had none, 1006 where the transport ended without one.
@@ -97,8 +93,7 @@ class Closed:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
+class Failed(Struct, frozen=True):
     """The peer broke a rule and is told so. Send what is owed, then close the transport."""
 
     code: int

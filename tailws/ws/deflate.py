@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from tailws.ws.frames import CloseCode, ProtocolError
 
@@ -38,8 +39,7 @@ _WINDOW_BITS: Final = {str(bits): bits for bits in range(8, 16)}
 Offer = Sequence[tuple[str, str | None]]
 
 
-@dataclass(frozen=True, slots=True)
-class DeflatePolicy:
+class DeflatePolicy(Struct, frozen=True):
     """Which offers a server accepts.
 
     `min_server_window_bits`: an offer that limits the server's window to less is declined. 15
@@ -56,8 +56,10 @@ class DeflatePolicy:
             raise ValueError("min_server_window_bits: from 9 to 15")
 
 
-@dataclass(frozen=True, slots=True)
-class DeflateParameters:
+DEFAULT_POLICY: Final = DeflatePolicy()
+
+
+class DeflateParameters(Struct, frozen=True):
     """What was agreed on for one connection; the server never takes its context over."""
 
     server_window_bits: int = MAX_WINDOW_BITS
@@ -78,7 +80,7 @@ class DeflateParameters:
 
 
 def negotiate(
-    offers: Iterable[Offer], policy: DeflatePolicy = DeflatePolicy()
+    offers: Iterable[Offer], policy: DeflatePolicy = DEFAULT_POLICY
 ) -> DeflateParameters | None:
     """The parameters of the first acceptable offer, for they come in the client's order of
     preference (RFC 7692, section 5); None when there is none: the connection goes without."""

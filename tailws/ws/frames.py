@@ -11,9 +11,10 @@ of the whole message and the number of its fragments, both checked in the frame'
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final, NamedTuple
+
+from msgspec import Struct
 
 
 class Opcode(IntEnum):
@@ -59,8 +60,7 @@ class ProtocolError(Exception):
         self.reason = reason
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """What one peer may cost.
 
     `max_message`: bytes of one message, on the wire and inflated; beyond it the peer gets 1009.

@@ -11,8 +11,9 @@ import binascii
 import hashlib
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from tailws.ws.deflate import (
     EXTENSION_NAME,
@@ -40,8 +41,7 @@ _PARAMETER: Final = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
+class Accepted(Struct, frozen=True):
     """Answer 101 with `headers`; then the connection speaks WebSocket."""
 
     headers: Headers
@@ -49,8 +49,7 @@ class Accepted:
     deflate: DeflateParameters | None
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(Struct, frozen=True):
     """Answer `status` with `headers` and, as the body, `reason`: a sentence for people."""
 
     status: int

@@ -18,7 +18,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tailws.runtime.loop import Loop
-from tailws.runtime.stream import TLS_PIECE, Stream
+from tailws.runtime.stream import Stream
+from tailws.runtime.tls import TLS_PIECE, TlsStream
 
 DEADLINE = 20.0
 BIG = random.Random(1).randbytes(4 << 20)
@@ -77,8 +78,11 @@ class Pair:
         theirs.settimeout(DEADLINE)
         self.owner = Owner()
         self.closed = 0
-        tls = contexts[0] if contexts else None
-        self.stream = Stream(loop, ours, "peer", tls, on_closed=self._count)
+        self.stream = (
+            TlsStream(loop, ours, "peer", contexts[0], self._count)
+            if contexts
+            else Stream(loop, ours, "peer", self._count)
+        )
         self.stream.start(self.owner)
         self.peer: socket.socket = theirs
         if contexts:
@@ -390,7 +394,7 @@ def test_who_does_not_speak_tls_is_closed(
     """Plain HTTP on a TLS port, or nothing at all: a reason, no traceback."""
     ours, peer = socket.socketpair()
     owner = Owner()
-    stream = Stream(loop, ours, "peer", contexts[0])
+    stream = TlsStream(loop, ours, "peer", contexts[0])
     stream.start(owner)
     peer.sendall(hello)
     peer.shutdown(socket.SHUT_WR)
@@ -411,7 +415,7 @@ def test_what_is_sent_during_the_handshake_follows_it(
     """Sending before the handshake is done is keeping, not failing."""
     ours, theirs = socket.socketpair()
     theirs.settimeout(DEADLINE)
-    stream = Stream(loop, ours, "peer", contexts[0])
+    stream = TlsStream(loop, ours, "peer", contexts[0])
     stream.start(Owner())
     assert not stream.send(b"early")
     got: list[bytes] = []

@@ -22,6 +22,7 @@ from tailws.runtime.loop import Loop
 from tailws.runtime.watch import Watch
 from tailws.server.http import HttpServer
 from tailws.server.metrics import MAX_SOURCES, OTHERS, Metrics
+from tailws.server.totals import Totals
 
 DOCS = Path(__file__).parents[2] / "docs"
 DEADLINE = 30.0
@@ -159,7 +160,8 @@ def test_many_sources_are_bounded(tmp_path: Path) -> None:
     catalog.apply((Source(name="all", path=(f"{tmp_path}/*.log",)),), Limits())
     http = object.__new__(HttpServer)
     http._streams = http.turned_away = 0
-    metrics = Metrics(loop, catalog, watch, http, [])
+    totals = Totals(catalog)
+    metrics = Metrics(loop, catalog, totals, watch, http, [])
     for source in catalog:
         source.lines = 2
     registry: CollectorRegistry = metrics.registry
@@ -170,10 +172,10 @@ def test_many_sources_are_bounded(tmp_path: Path) -> None:
         if sample.name == "tailws_source_lines_total"
     ]
     assert len(series) == MAX_SOURCES + 1
-    assert sum(sample.value for sample in series) == metrics.lines == 2 * count
+    assert sum(sample.value for sample in series) == totals.lines == 2 * count
     assert series[-1].labels == {"source": OTHERS}
     gone = next(iter(catalog))
     gone.gaps["truncated"] = 3
-    metrics.forget(gone)
+    totals.forget(gone)
     catalog.close()
     loop.close()

@@ -334,7 +334,7 @@ def test_metrics_are_what_prometheus_reads(rig: Make) -> None:
     """In the text format or OpenMetrics, as asked for."""
     registry = prometheus_client.CollectorRegistry()
     prometheus_client.Counter("tailws_lines", "Lines", registry=registry).inc(3)
-    visit = Visit(rig(), registry=registry)
+    visit = Visit(rig(), registry=lambda: registry)
     reply = visit.get("/metrics")
     assert b"tailws_lines_total 3.0" in reply.body
     assert reply.headers["content-type"].startswith("text/plain")
@@ -351,7 +351,7 @@ def test_health_and_metrics_have_their_own_setting(
 ) -> None:
     """Each is for all, for those with a token, or for nobody."""
     registry = prometheus_client.CollectorRegistry()
-    visit = Visit(rig(access=Access(TOKENS)), registry=registry, health=who, metrics=who)
+    visit = Visit(rig(access=Access(TOKENS)), registry=lambda: registry, health=who, metrics=who)
     for path in ("/healthz", "/metrics"):
         assert visit.get(path).status == without
         assert visit.get(path, "Authorization: Bearer s3cret").status == with_token

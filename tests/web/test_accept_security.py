@@ -244,9 +244,9 @@ def test_a_long_line_and_a_flood_of_marks_do_not_block(visit: Visit) -> None:
 def test_what_is_served_is_what_was_written() -> None:
     """The daemon leaves comments and indentation out of scripts: each still parses to the same tree
     as its source. Style sheets lose nothing but comments either."""
-    from tailws.server.site import read_page
+    from tailws.server.site import lean, read_page
 
-    served = read_page(WEB)
+    served = {name: lean(name, data) for name, data in read_page(WEB).items()}
     scripts = {name: data.decode() for name, data in served.items() if name.endswith(".js")}
     assert len(scripts) > 40
     program = """
@@ -294,9 +294,9 @@ def test_the_page_is_light() -> None:
     """All of it is less than 120 kB compressed; nothing of its authors' tools is part of it."""
     import gzip
 
-    from tailws.server.site import read_page
+    from tailws.server.site import lean, read_page
 
-    served = read_page(WEB)
+    served = {name: lean(name, data) for name, data in read_page(WEB).items()}
     assert sum(len(gzip.compress(data, 9)) for data in served.values()) < 120_000
     assert not [name for name in served if name.endswith((".json", ".ts", ".md"))]
 
