@@ -166,11 +166,11 @@ def test_the_document_lists_every_module() -> None:
 
 
 def test_views_compose_only_where_they_should() -> None:
-    """Only `main.js` and the three parts of the pane put views together; the others know the
-    document, the icons, the frame, and what is drawn with them."""
+    """Only `main.js`, `page/` and the parts of the pane put views together; the others know the
+    document, the rows and the dialogs."""
     from tests.web.fake_daemon import WEB
 
-    base = {"dom.js", "icons.js", "frame.js", "rows.js", "dialogs.js"}
+    base = {"dom.js", "rows.js", "dialogs.js"}
     composers = {"pane.js", "reader.js", "viewport.js", "finder.js"}
     for path in (WEB / "view").glob("*.js"):
         imports = set(re.findall(r'from "\./([^"]+)"', path.read_text()))

@@ -4,7 +4,6 @@
  *   parseAddress(fragment) -> Address       never fails; what is too long or wrong is left out
  *   formatAddress(address) -> fragment      without "#"; parse(format(a)) is a again
  *   tooLong(address) -> string | null       which part makes a link longer than 8 kB
- *   samePlace(a, b)                         whether only the place (`at`) differs: replace, not push
  *
  *   Address {panes: Pane[]}     1 to 4
  *   Pane {sources, chips, at, q, wrap, raw, rest}
@@ -168,11 +167,4 @@ export function tooLong(address) {
   ]);
   const [name] = parts.sort((a, b) => b[1] - a[1])[0] ?? ["it"];
   return `The link would be longer than 8 kB: ${name} is the longest part.`;
-}
-
-/** @param {Address} a @param {Address} b */
-export function samePlace(a, b) {
-  const bare = (/** @type {Address} */ { panes }) =>
-    formatAddress({ panes: panes.map((pane) => ({ ...pane, at: null })) });
-  return bare(a) === bare(b);
 }

@@ -63,9 +63,6 @@ const PHASES = {
   [CLOSE.TRY_AGAIN]: "refused",
 };
 
-/** Behind by more than this while following is worth a word. */
-export const BEHIND = { ms: 2000, lines: 5000 };
-
 /**
  * The time from the daemon's read to the paint, with the clocks' difference taken out: the smallest
  * difference ever seen is taken for the offset, for a message cannot arrive before it was sent.

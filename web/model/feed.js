@@ -8,8 +8,8 @@
  *
  * @typedef {import("./protocol.js").Filter} Filter
  * @typedef {import("./protocol.js").Head} Head
- * @typedef {import("./blocks.js").Ref} Ref
- * @typedef {import("./blocks.js").Rule} Rule
+ * @typedef {import("./block.js").Ref} Ref
+ * @typedef {import("./block.js").Rule} Rule
  * @typedef {{top: string | null, bottom: string | null, above: boolean, topAt: number | null,
  *   bottomAt: number | null}} Edge above: whether there is more before `top`
  * @typedef {{end: true} | {start: true} | {cursor: string, skip?: number, under?: Filter,
@@ -34,8 +34,9 @@
  * @property {() => number} now
  */
 
-import { Block, Blocks, ruleBlock } from "./blocks.js";
-import { Losses } from "./losses.js";
+import { Block, ruleBlock } from "./block.js";
+import { Blocks } from "./blocks.js";
+import { Losses } from "./rules.js";
 import { filterKeys, lineStarts } from "./protocol.js";
 import { Weave } from "./weave.js";
 

@@ -4,12 +4,10 @@
  *   new Finding(id)
  *     .found(head)            a `found` message; ignored when it is for another search
  *     .live(count)            hits among new lines of the log: "+3 new"
- *     .next(at, down) -> {hit, wrapped} | null     the hit behind byte place `at`, or before it
  *     .position(at) -> rank from the newest, 1 and more, or 0 when no hit is there
  *     .hits  .count  .scanned  .of  .file  .done  .fresh
  *     .label(at) -> "14 of 1,208 so far"       .progress() -> "62 %, now in .2.gz" or ""
  *   new Terms()  .add(text)  .older() / .newer() -> text or null     the last 20, in memory only
- *   findQuery(text, {regex, caseRule, word}) -> Pattern      for matcher.js, and toRe2 for the daemon
  *
  * Hits are kept newest first, as they come. The count goes on beyond the bound of what is kept.
  */
@@ -81,24 +79,6 @@ export class Finding {
     this.fresh += hits;
   }
 
-  /**
-   * @param {number} at byte place of the current hit or line
-   * @param {boolean} down towards the end of the log
-   * @returns {{hit: Hit, wrapped: boolean} | null}
-   */
-  next(at, down) {
-    const { hits } = this;
-    if (hits.length === 0) return null;
-    const newer = this.#newerThan(at);
-    if (down) {
-      const hit = hits[newer - 1];
-      return hit ? { hit, wrapped: false } : { hit: /** @type {Hit} */ (hits[hits.length - 1]), wrapped: true };
-    }
-    const here = hits[newer]?.at === at ? 1 : 0;
-    const hit = hits[newer + here];
-    return hit ? { hit, wrapped: false } : { hit: /** @type {Hit} */ (hits[0]), wrapped: true };
-  }
-
   /** @param {number} at */
   position(at) {
     const i = this.#newerThan(at);
@@ -149,17 +129,4 @@ export class Terms {
     this.#at = Math.max(this.#at - 1, -1);
     return this.#terms[this.#at] ?? null;
   }
-
-  get all() {
-    return [...this.#terms];
-  }
-}
-
-/**
- * @param {string} text
- * @param {{regex?: boolean, caseRule?: import("./matcher.js").CaseRule, word?: boolean}} [options]
- * @returns {import("./matcher.js").Pattern}
- */
-export function findQuery(text, { regex = false, caseRule = "smart", word = false } = {}) {
-  return { text, regex, caseRule, word };
 }

@@ -6,16 +6,13 @@
  * front never changes the scroll position, and no height has to be known for a row that is not near
  * the viewport. While following, the anchor is the last row and its bottom is the paper's end.
  *
- * @typedef {import("./blocks.js").Ref} Ref
- * @typedef {import("./blocks.js").Block} Block
+ * @typedef {import("./block.js").Ref} Ref
+ * @typedef {import("./block.js").Block} Block
  * @typedef {{block: Block, i: number, ord: number, y: number, h: number}} Placed
  * @typedef {(block: Block, i: number) => number} HeightOf px of one row; 0 hides it
  */
 
-import { resolve } from "./blocks.js";
-
-/** Height of the paper. Chrome clips elements at 33.5 million px, Firefox at about 17.9. */
-export const PAPER = 4_000_000;
+import { resolve } from "./block.js";
 
 /** Where the end of the log lies on the paper while following: room above for all that is held. */
 export const END = 3_000_000;

@@ -1,12 +1,15 @@
 /**
- * Addresses in log text that may be opened, and values worth following.
+ * What one takes out of a line: links, ids, and the value that a double click means.
  *
  *   findLinks(line, max?) -> {from, to, href}[]    http and https only, at most 20
  *   safeLink(text) -> href or null                 the rule for one address
  *   findIds(line) -> {from, to, text}[]            trace and request ids and uuids, for "Show only"
+ *   wordAt(text, offset) -> {from, to}             in display text; from === to on blank space
  *
- * One pass over the line; brackets must balance, punctuation at the end stays out. An address with
- * a user name or password in it is none of ours: what is shown must be where one goes.
+ * Links are found in one pass; brackets must balance, punctuation at the end stays out. An address
+ * with a user name or password in it is none of ours: what is shown must be where one goes. A word
+ * is, inside quotes or brackets, what they enclose; of `key=value` the side that was clicked; else
+ * everything up to blank space and separators, without the punctuation of the sentence around it.
  */
 
 const MAX_LINKS = 20;
@@ -99,4 +102,43 @@ export function findIds(line) {
     if (ids.size === 8) break;
   }
   return [...ids.values()];
+}
+
+const BOUND = /[\s"'`<>()[\]{},;=|]/;
+const CLOSING = /[.:!?]/;
+/** A word is looked for this far on either side. */
+const REACH = 4096;
+
+/**
+ * @param {string} text
+ * @param {number} offset
+ * @returns {{from: number, to: number}}
+ */
+export function wordAt(text, offset) {
+  const at = Math.max(0, Math.min(offset, text.length));
+  let from = at;
+  let to = at;
+  while (from > 0 && at - from < REACH && !BOUND.test(text.charAt(from - 1))) from -= 1;
+  while (to < text.length && to - at < REACH && !BOUND.test(text.charAt(to))) to += 1;
+  while (to > Math.max(at, from + 1) && CLOSING.test(text.charAt(to - 1))) to -= 1;
+  return quoted(text, from, to) ?? { from, to };
+}
+
+/** @type {Record<string, string>} */
+const CLOSER = { "\"": "\"", "'": "'", "`": "`" };
+
+/**
+ * A quoted value that has an `=` or a comma in it is one value all the same.
+ * @param {string} text
+ * @param {number} from
+ * @param {number} to
+ */
+function quoted(text, from, to) {
+  let start = from;
+  while (start > 0 && from - start < 256 && /[^\s"'`]/.test(text.charAt(start - 1))) start -= 1;
+  const closer = CLOSER[text.charAt(start - 1)];
+  if (closer === undefined) return null;
+  let end = to;
+  while (end < text.length && end - to < 256 && /[^\s"'`]/.test(text.charAt(end))) end += 1;
+  return text.charAt(end) === closer ? { from: start, to: end } : null;
 }

@@ -5,8 +5,8 @@
  * what the layout counts is what the painter draws. Everything here follows from the line and from
  * the options; changing an option starts a new epoch, in which all is looked at again.
  *
- * @typedef {import("./blocks.js").Block} Block
- * @typedef {import("./blocks.js").Rule} Rule
+ * @typedef {import("./block.js").Block} Block
+ * @typedef {import("./block.js").Rule} Rule
  * @typedef {import("./fields.js").Format} Format
  * @typedef {import("./runs.js").Run} Run
  * @typedef {import("./runs.js").Row} Content
@@ -39,6 +39,7 @@
  */
 
 import { Groups, fold, placeIn } from "./groups.js";
+import { wordsOf } from "./rules.js";
 import { rowOf } from "./runs.js";
 import { findTime, timeOf } from "./times.js";
 import { levelOf } from "./levels.js";
@@ -53,17 +54,6 @@ const LOCAL = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
 
 /** Looks kept: those of a few screens. */
 const KEPT = 600;
-
-/** Why lines are lost, in words. @type {Record<string, string>} */
-const REASONS = {
-  truncated: "the file was truncated in place",
-  rotated: "a rotated file was gone before it was read",
-  lagging: "this browser was too far behind and was moved ahead",
-  vanished: "the file was removed",
-  unreadable: "the file could not be read",
-  binary: "they are not text",
-  overwritten: "the file was written over",
-};
 
 export class Looks {
   /**
@@ -304,38 +294,10 @@ export class Looks {
 
   /** @param {Block} block @param {Rule} rule @returns {Look} */
   #rule(block, rule) {
-    const at = block.t ? ` at ${clock(block.t, this.options.zone)}` : "";
-    const name = this.options.names?.get(rule.source)?.name ?? "";
-    let strong = name;
-    let text = "";
-    switch (rule.kind) {
-      case "rotated":
-        text = `rotated${at}, goes on in a new ${rule.text || "file"}, nothing lost`;
-        break;
-      case "gap": {
-        const [size, reason] = JSON.parse(rule.text);
-        strong = name ? `Gap in ${name}` : "Gap";
-        text = `${size === null ? "some lines" : bytes(size)} could not be read: ${REASONS[reason] ?? reason}`;
-        break;
-      }
-      case "begin":
-        text = "beginning of the log";
-        break;
-      case "missing":
-        text = `the file is gone${at}; when it comes back it goes on here`;
-        break;
-      case "returned":
-        text = `the file is back${at}`;
-        break;
-      case "truncated":
-        text = `truncated${at}, goes on from its start`;
-        break;
-      default:
-        text = rule.text;
-    }
+    const { names, zone } = this.options;
     return {
-      cls: `rule rule-${rule.kind}`, runs: [], breaks: [], content: null, chips: [], rule: { strong, text }, label: "",
-      colour: "", rows: 1, cells: 0, level: "",
+      cls: `rule rule-${rule.kind}`, runs: [], breaks: [], content: null, chips: [], label: "", colour: "", rows: 1, cells: 0,
+      level: "", rule: wordsOf(rule, block.t ? ` at ${clock(block.t, zone)}` : "", names?.get(rule.source)?.name ?? ""),
     };
   }
 }

@@ -3,7 +3,7 @@
  *
  *   new MapScale(files, height)      files {name, size, first?}[] oldest first, as in `extent`
  *     .bytes                         size of the whole log
- *     .toPx(at)  .toByte(px)  .fraction(px)     monotone, clamped to the ends
+ *     .toPx(at)  .fraction(px)     monotone, clamped to the ends
  *     .frame(fromAt, toAt)           {top, height} of the visible part, 10 px at least
  *     .boundaries()                  {px, label, name}[]: where an older file ends, as ".1", ".2.gz"
  *     .fileAt(at)                    {name, index, start}
@@ -48,11 +48,6 @@ export class MapScale {
   toPx(at) {
     if (!(this.bytes > 0)) return 0;
     return clamp((at / this.bytes) * this.height, 0, this.height);
-  }
-
-  /** @param {number} px from the top */
-  toByte(px) {
-    return Math.round(this.fraction(px) * this.bytes);
   }
 
   /** @param {number} px @returns {number} from 0 to 1 */

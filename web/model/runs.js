@@ -13,7 +13,6 @@
  *       time       what findTime found, or null      cut  characters left out behind the limit
  *   fileColumn(row, offset) -> column of the line that stands at an offset of the display text
  *   fileRange(row, a, b) -> {from, to}    the part of the line that display text a…b shows
- *   displayRange(row, from, to) -> {from, to} | null     and the other way
  *
  * Classes: time dim key msg val str num ctl link, lv-error lv-warn lv-info lv-debug,
  * st1 … st5 (HTTP status), find find-cur mk1 … mk4, and those of ansi.js. They come from tables,
@@ -259,27 +258,4 @@ export function fileRange(row, a, b) {
     return { from: column, to: column };
   }
   return { from, to };
-}
-
-/**
- * Where a part of the line begins and ends in the display text; null when none of it is shown.
- * @param {Pick<Row, "pieces">} row
- * @param {number} from
- * @param {number} to
- * @returns {{from: number, to: number} | null}
- */
-export function displayRange(row, from, to) {
-  let start = 0;
-  let a = Infinity;
-  let b = -1;
-  for (const piece of row.pieces) {
-    const length = piece.text.length;
-    if (length > 0 && piece.from < to && piece.to > from) {
-      const verbatim = isVerbatim(piece);
-      a = Math.min(a, start + (verbatim ? Math.max(0, from - piece.from) : 0));
-      b = Math.max(b, start + (verbatim ? length - Math.max(0, piece.to - to) : length));
-    }
-    start += length;
-  }
-  return b < 0 ? null : { from: a, to: b };
 }

@@ -9,10 +9,10 @@
  *
  * @typedef {import("./feed.js").Host} Host
  * @typedef {import("./feed.js").Edge} Edge
- * @typedef {import("./blocks.js").Ref} Ref
+ * @typedef {import("./block.js").Ref} Ref
  */
 
-import { Block, slice } from "./blocks.js";
+import { Block, slice } from "./block.js";
 
 /** How far back in time a live line may be put while following. */
 const SETTLE = 2000;

@@ -3,9 +3,6 @@
  *
  *   wrap(text, columns, indent?) -> number[]     offsets in display text at which a new visual line
  *                                                begins; [] when it fits
- *   rowsOf(text, columns, indent?) -> number     visual lines, 1 and more
- *   estimateRows(length, columns, indent?)       the same from the length alone, for what is not
- *                                                looked at yet
  *   breakRuns(runs, breaks) -> runs              the same runs with "\n" put in at the breaks
  *   toDisplay(offset, breaks) -> offset          from an offset in broken text (what a DOM selection
  *                                                tells) to one in display text
@@ -68,26 +65,6 @@ export function wrap(text, columns, indent = HANG) {
   }
   if (breaks[breaks.length - 1] === text.length) breaks.pop();
   return breaks;
-}
-
-/**
- * @param {string} text
- * @param {number} columns
- * @param {number} [indent]
- */
-export function rowsOf(text, columns, indent = HANG) {
-  return wrap(text, columns, indent).length + 1;
-}
-
-/**
- * @param {number} length
- * @param {number} columns
- * @param {number} [indent]
- */
-export function estimateRows(length, columns, indent = HANG) {
-  const first = Math.max(MIN_COLUMNS, Math.floor(columns) || MIN_COLUMNS);
-  if (!(length > first)) return 1;
-  return 1 + Math.ceil((length - first) / Math.max(MIN_COLUMNS / 2, first - indent));
 }
 
 /**

@@ -5,9 +5,9 @@
  * `n`, `e` and `w` reach any line of the log. The count and the ticks of the map come from a search
  * of the whole log that runs beside it.
  *
- * @typedef {import("./findbar.js").Query} Query
+ * @typedef {import("./bars.js").Query} Query
  * @typedef {import("../model/protocol.js").Term} Term
- * @typedef {import("../model/blocks.js").Ref} Ref
+ * @typedef {import("../model/block.js").Ref} Ref
  * @typedef {import("../model/runs.js").Mark} Mark
  *
  * @typedef {object} FinderHost
@@ -21,12 +21,12 @@
  * @property {(bar: HTMLElement) => void} mount
  */
 
-import { Finding, findQuery, Terms } from "../model/find.js";
+import { Finding, Terms } from "../model/find.js";
 import { levelOf } from "../model/levels.js";
 import { compile, toRe2 } from "../model/matcher.js";
 import { filterKeys } from "../model/protocol.js";
 import { count } from "../model/words.js";
-import { FindBar } from "./findbar.js";
+import { FindBar } from "./bars.js";
 
 /** The daemon is asked when the typing pauses for this long, ms. */
 const PAUSE = 200;
@@ -102,11 +102,10 @@ export class Finder {
     this.finding = null;
     this.error = "";
     clearTimeout(this.timer);
-    const pattern = findQuery(query.text, query);
-    const compiled = query.text ? compile(pattern) : null;
+    const compiled = query.text ? compile(query) : null;
     this.matcher = compiled && "matcher" in compiled ? compiled.matcher : null;
     if (compiled && "error" in compiled) this.error = compiled.error;
-    if (this.matcher && this.whole) this.timer = setTimeout(() => this.#ask(toRe2(pattern)), PAUSE);
+    if (this.matcher && this.whole) this.timer = setTimeout(() => this.#ask(toRe2(query)), PAUSE);
     this.host.changed();
     this.draw();
   }
@@ -160,7 +159,7 @@ export class Finder {
     if (!this.matcher) return;
     const { matcher } = this;
     terms.add(this.text);
-    this.#seek((line) => matcher.find(line, 1).length > 0, toRe2(findQuery(this.text, this.bar.query)), down, `“${this.text}”`);
+    this.#seek((line) => matcher.find(line, 1).length > 0, toRe2(this.bar.query), down, `“${this.text}”`);
   }
 
   /** The next line of a level. @param {"error" | "warn"} level @param {boolean} down @param {number} [from] ordinal */

@@ -5,8 +5,7 @@
  * scripts cannot read.
  */
 
-import { h, say, set, show } from "./dom.js";
-import { logo } from "./icons.js";
+import { h, logo, say, set, show } from "./dom.js";
 
 const URL_ = "session";
 

@@ -3,8 +3,8 @@
  *
  * It puts together the feed (what is held), the view of it, and what one does with a line.
  *
- * @typedef {import("../model/blocks.js").Ref} Ref
- * @typedef {import("../model/blocks.js").Block} Block
+ * @typedef {import("../model/block.js").Ref} Ref
+ * @typedef {import("../model/block.js").Block} Block
  * @typedef {import("../model/feed.js").Place} Place
  * @typedef {import("../model/feed.js").Opened} Opened
  * @typedef {import("../model/filters.js").Chip} Chip
@@ -19,7 +19,7 @@
  * @typedef {import("./viewport.js").ViewHost & import("./reader.js").LineHost & LogHost} PaneHost
  */
 
-import { resolve, ruleBlock, same } from "../model/blocks.js";
+import { resolve, ruleBlock, same } from "../model/block.js";
 import { detectFormat } from "../model/fields.js";
 import { filterOf, marksOf } from "../model/filters.js";
 import { parseGoTo } from "../model/goto.js";
@@ -27,12 +27,11 @@ import { END } from "../model/layout.js";
 import { countLevels } from "../model/levels.js";
 import { clock, clockShort, count, dateTime, duration } from "../model/words.js";
 import { fill, h, show } from "./dom.js";
-import { FilterBar } from "./filterbar.js";
+import { FilterBar, Header } from "./head.js";
 import { Finder } from "./finder.js";
-import { Header } from "./header.js";
 import { LogMap } from "./map.js";
 import { Reader } from "./reader.js";
-import { TimeBox } from "./timebox.js";
+import { TimeBox } from "./bars.js";
 import { THIRD } from "./viewport.js";
 
 /** A new window may be empty for this long before the old rows go, ms. */
@@ -454,6 +453,15 @@ export class Pane extends Reader {
   /** @param {"show" | "hide" | "mark"} kind @param {string} text @override */
   addChip(kind, text) {
     this.setChips([...this.chips, { kind, form: "text", text, caseRule: "match", word: false, on: true }], true);
+  }
+
+  /** Goes to the first error among the lines that came since reading began. */
+  firstNewError() {
+    const { blocks, attached } = this.feed;
+    if (!attached) return this.toEnd();
+    const from = blocks.at(Math.max(blocks.first, blocks.end - this.mode.lines));
+    if (from) this.finder.level("error", true, blocks.ord(from) - 1);
+    return undefined;
   }
 
   /** The first line of the log. */

@@ -1,8 +1,8 @@
 /**
  * What one does with a line: make it the current one, select, copy, open, mark it, ask for its menu.
  *
- * @typedef {import("../model/blocks.js").Ref} Ref
- * @typedef {import("../model/blocks.js").Block} Block
+ * @typedef {import("../model/block.js").Ref} Ref
+ * @typedef {import("../model/block.js").Block} Block
  * @typedef {import("../model/protocol.js").Filter} Filter
  * @typedef {import("../model/feed.js").Place} Place
  * @typedef {import("../model/feed.js").Opened} Opened
@@ -17,12 +17,10 @@
  */
 
 import { stripControls } from "../model/ansi.js";
-import { resolve, same } from "../model/blocks.js";
+import { resolve, same } from "../model/block.js";
 import { findIds } from "../model/links.js";
 import { count } from "../model/words.js";
-import { expansion } from "./expansion.js";
-import { rowAt } from "./rows.js";
-import { RowTools } from "./rowtools.js";
+import { expansion, rowAt, RowTools } from "./rows.js";
 import { Picked, selectedText, selectWord } from "./selection.js";
 import { Viewport } from "./viewport.js";
 

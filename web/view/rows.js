@@ -1,18 +1,30 @@
 /**
- * The pool of row elements, and the painter that makes a row look like its line.
+ * The rows: the pool of their elements, the painter that makes a row look like its line, the tools
+ * beside a row and what is opened under it.
  *
  * There are as many elements as fit the viewport and a few more. They stand in the document in the
  * order of the lines, so that a native selection runs as the eye does. A row whose line and epoch
  * did not change is only moved; else its nodes are used again. Log text goes into text nodes, and
  * classes come from tables of the model: nothing in a line can become markup.
  *
- * @typedef {import("../model/blocks.js").Block} Block
+ * The tools never cover text: where there is no room behind the line, the keys and the row's menu
+ * do the same. What is opened is the JSON of a line over several lines, or its fields as a table;
+ * every value is a button, whose menu filters by it or copies it.
+ *
+ * @typedef {import("../model/block.js").Block} Block
  * @typedef {import("../model/layout.js").Placed} Placed
  * @typedef {import("../model/look.js").Look} Look
  * @typedef {import("../model/look.js").Run} Run
  * @typedef {{el: HTMLElement, key: number, epoch: number, y: number, h: number, block: Block | null,
  *   i: number, cls: string, flags: string, expansion: HTMLElement | null}} Row
+ * @typedef {{text: string, title: string, act: () => void}} Tool
  */
+
+import { Display } from "../model/cells.js";
+import { expandLine } from "../model/expand.js";
+import { findIds } from "../model/links.js";
+import { count } from "../model/words.js";
+import { fill, h, show } from "./dom.js";
 
 /** Elements of coloured text in one row; what is beyond joins the last. */
 const MAX_SPANS = 14;
@@ -272,4 +284,88 @@ export function rowAt(node) {
   const element = node instanceof Element ? node : (node?.parentElement ?? null);
   const el = element?.closest(".row");
   return el ? (owners.get(el) ?? null) : null;
+}
+
+/** The few things that one does with a line, beside the line that the mouse is over. */
+export class RowTools {
+  /** @param {HTMLElement} layer */
+  constructor(layer) {
+    // Not for screen readers, and not for the focus: the keys and the menu of the line do the same.
+    this.el = h("div", { class: "row-tools", hidden: true, "aria-hidden": "true", onmousedown: (/** @type {Event} */ event) => event.preventDefault() });
+    layer.append(this.el);
+    this.y = NaN;
+    this.key = "";
+    /** What it is shown for. */
+    this.over = "";
+    /** @type {Tool[]} */
+    this.tools = [];
+  }
+
+  /**
+   * @param {Tool[]} tools
+   * @param {number} y on the paper
+   * @param {number} from where the text ends, px
+   * @param {number} to where the pane ends, px
+   */
+  show(tools, y, from, to) {
+    const key = tools.map((tool) => tool.text).join();
+    if (key !== this.key) {
+      this.key = key;
+      this.tools = tools;
+      fill(this.el, ...tools.map((tool, k) => h("button", { type: "button", tabindex: "-1", title: tool.title, onclick: () => this.tools?.[k]?.act() }, tool.text)));
+    }
+    this.tools = tools;
+    show(this.el, true);
+    if (from + this.el.offsetWidth + 20 > to) return this.hide();
+    this.y = y;
+    this.el.style.transform = `translate(${Math.round(from + 12)}px, ${y}px)`;
+    return undefined;
+  }
+
+  hide() {
+    show(this.el, false);
+  }
+}
+
+/** Lines shown at most; the rest is told. */
+const MOST_LINES = 200;
+/** Room above and below, px. */
+const PAD = 8;
+
+/**
+ * @param {string} line
+ * @param {number} high px of a line
+ * @param {{value: (key: string, value: string, at: {x: number, y: number}) => void, copy: () => void,
+ *   link: () => void, only: (text: string) => void}} host
+ * @returns {{el: HTMLElement, height: number}}
+ */
+export function expansion(line, high, host) {
+  const { kind, rows } = expandLine(line);
+  const shown = rows.slice(0, MOST_LINES);
+  const body = h("div", { class: "expansion-body" }, ...shown.map((row) =>
+    h("div", { class: "expansion-line" }, "  ".repeat(row.indent), ...row.parts.map((part) => {
+      const text = shownText(part.text);
+      const isValue = row.value !== "" && part === row.parts.findLast((one) => one.cls === "str" || one.cls === "num" || one.cls === "val");
+      if (!isValue) return part.cls ? h("span", { class: part.cls }, text) : text;
+      return h("button", { type: "button", class: `value ${part.cls}`, title: "Show only, hide, mark, copy", tabindex: "-1", onclick: (/** @type {MouseEvent} */ event) => {
+        const box = /** @type {HTMLElement} */ (event.currentTarget).getBoundingClientRect();
+        host.value(row.key, row.value, { x: box.left, y: box.bottom + 2 });
+      } }, text);
+    }))),
+  rows.length > MOST_LINES && h("div", { class: "expansion-line quiet" }, `${count(rows.length - MOST_LINES)} more lines; Copy has them all`));
+  const ids = findIds(line).slice(0, 2).map((id) => id.text ?? "").filter(Boolean);
+  const tools = h("div", { class: "expansion-tools" },
+    h("button", { type: "button", tabindex: "-1", onclick: host.copy }, "Copy"),
+    h("button", { type: "button", tabindex: "-1", onclick: host.link }, "Copy link"),
+    ...ids.map((id) => h("button", { type: "button", tabindex: "-1", onclick: () => host.only(id) }, `Show only ${id.length > 24 ? `${id.slice(0, 23)}…` : id}`)));
+  const el = h("div", { class: `expansion ${kind}` }, tools, body);
+  const lines = shown.length + (rows.length > MOST_LINES ? 1 : 0);
+  return { el, height: Math.max(1, lines) * high + 2 * PAD + 6 };
+}
+
+/** Text without characters that hide or reorder. @param {string} text */
+function shownText(text) {
+  const display = new Display(text, 4000);
+  display.show(0, text.length);
+  return display.pieces.map((piece) => piece.text).join("") + (display.cut ? "…" : "");
 }

@@ -6,15 +6,15 @@
  * may reach beyond what is on screen. Escape sequences and other control characters are left out,
  * because a terminal obeys what is pasted into it.
  *
- * @typedef {import("../model/blocks.js").Ref} Ref
+ * @typedef {import("../model/block.js").Ref} Ref
  * @typedef {import("../model/blocks.js").Blocks} Blocks
  * @typedef {import("../model/look.js").Looks} Looks
  */
 
 import { stripControls } from "../model/ansi.js";
-import { resolve } from "../model/blocks.js";
+import { resolve } from "../model/block.js";
 import { fileRange } from "../model/runs.js";
-import { wordAt } from "../model/wordat.js";
+import { wordAt } from "../model/links.js";
 import { toDisplay } from "../model/wrap.js";
 import { keyOf, rowAt } from "./rows.js";
 

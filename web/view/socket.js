@@ -1,6 +1,7 @@
 /**
  * One WebSocket to the daemon that is kept open: it reconnects by itself and says how it stands.
- * What was subscribed is not its business: whoever listens resumes by cursor on `hello`.
+ * What was subscribed is not its business: whoever listens resumes by cursor on `hello`. A link is
+ * one with what waits for answers on it.
  *
  * @typedef {import("../model/protocol.js").Head} Head
  * @typedef {import("../model/connect.js").State} State
@@ -14,6 +15,10 @@ import { start, update } from "../model/connect.js";
 /** The daemon's pings are answered by the browser, unseen. So that a dead line is noticed, the page
  * looks for silence: the daemon says `activity` once a second where it offers it. */
 const SILENCE = 30_000;
+/** An answer is waited for this long, ms. */
+const PATIENCE = 10_000;
+/** Ids of commands: far from those that a pane gives its own. */
+let ids = 1_000_000_000;
 
 export class Socket {
   /**
@@ -126,5 +131,53 @@ export class Socket {
     const before = this.state;
     this.state = update(before, event);
     if (this.state !== before) this.listener.state(this.state);
+  }
+}
+
+/**
+ * A connection with what waits for answers on it. The first one also tells of all sources; a second
+ * pane has its own, so that the same log can stand in both with different filters.
+ */
+export class Link {
+  /**
+   * @param {{head: (link: Link, head: Head, body: string | null) => void, changed: (link: Link) => void}} host
+   *   head: a message that nobody has asked for
+   * @param {() => Promise<"in" | "open" | "out" | "unknown">} session
+   */
+  constructor(host, session) {
+    /** @type {Map<number, (head: Head | null) => void>} */
+    this.waiting = new Map();
+    /** @type {import("./pane.js").Pane | null} */
+    this.pane = null;
+    this.socket = new Socket({
+      message: (head, body) => {
+        const id = "id" in head ? head.id : undefined;
+        const answer = id === undefined ? undefined : this.waiting.get(id);
+        if (id === undefined || !answer) return host.head(this, head, body);
+        this.waiting.delete(id);
+        answer(head);
+      },
+      state: (state) => {
+        if (state.phase !== "live") this.lost();
+        host.changed(this);
+      },
+    }, session);
+  }
+
+  /** Sends a command and waits for its answer; null when the connection is lost. @param {object} command @returns {Promise<Head | null>} */
+  ask(command) {
+    const id = ++ids;
+    if (!this.socket.send({ ...command, id })) return Promise.resolve(null);
+    return new Promise((resolve) => {
+      this.waiting.set(id, resolve);
+      setTimeout(() => {
+        if (this.waiting.delete(id)) resolve(null);
+      }, PATIENCE);
+    });
+  }
+
+  lost() {
+    for (const answer of this.waiting.values()) answer(null);
+    this.waiting.clear();
   }
 }

@@ -21,9 +21,7 @@
 import { BARS } from "../model/activity.js";
 import { rows } from "../model/tree.js";
 import { bytes, count, duration, middle, plural, rate, short } from "../model/words.js";
-import { attribute, colour, fill, h, say, show } from "./dom.js";
-import { ask } from "./frame.js";
-import { icon } from "./icons.js";
+import { ask, attribute, colour, fill, h, icon, say, show } from "./dom.js";
 
 const BAR_WIDTH = 46;
 const BAR_HEIGHT = 16;

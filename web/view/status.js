@@ -1,5 +1,7 @@
 /**
- * The status bar: the mode, what came meanwhile, and where one is. The truth about the focused pane.
+ * What the page says of itself: the status bar (the mode, what came meanwhile, where one is), the
+ * chip that tells whether what is on screen is the truth now, what a screen reader hears, and, when
+ * nobody looks, the tab's title and icon and the system's notifications.
  *
  * @typedef {object} Facts
  * @property {boolean} following
@@ -8,12 +10,16 @@
  * @property {string[][]} right facts at the right, each: words, figure, words
  * @property {string} hint
  * @property {boolean} [approximate] whether the counts are of the whole log, not of the filter
+ * @typedef {import("../model/connect.js").State} State
+ * @typedef {{state: State, ms: number, quiet: number, behind: string, last: string, now: number}}
+ *   Standing behind: how much is still to come while following, or ""
+ * @typedef {"off" | "counts" | "errors" | "lines"} Level
  */
 
-import { count, plural } from "../model/words.js";
-import { fill, h, say, show } from "./dom.js";
-import { icon } from "./icons.js";
+import { count, duration, plural } from "../model/words.js";
+import { fill, h, icon, say, show, visible } from "./dom.js";
 
+/** The status bar: the truth about the focused pane. */
 export class Status {
   /**
    * @param {HTMLElement} foot
@@ -57,5 +63,231 @@ export class Status {
     say(this.hintText, facts.hint);
     fill(this.right, ...facts.right.map(([before, figure, after]) => h("span", { class: "fact" },
       before && `${before} `, figure && h("b", null, figure), after && ` ${after}`)));
+  }
+}
+
+/** The chip that says whether what is on screen is the truth now, and what is done about it if not. */
+export class Connection {
+  /** @param {{now: () => void, skip: () => void, signIn: () => void}} host */
+  constructor(host) {
+    this.dot = h("span", { class: "dot" });
+    this.word = h("span", { class: "chip-word" });
+    this.detail = h("span", { class: "chip-detail" });
+    this.button = h("button", { type: "button", class: "chip-button", hidden: true });
+    this.el = h("div", { class: "connection" }, this.dot, this.word, this.detail, this.button);
+    this.host = host;
+    this.action = () => {};
+    this.button.addEventListener("click", () => this.action());
+    this.spoken = "";
+  }
+
+  /** @param {Standing} standing @returns {string} what a screen reader should hear, once a change */
+  set(standing) {
+    const { state, now } = standing;
+    let kind = "live";
+    let word = "Live";
+    let detail = "";
+    let button = "";
+    let action = this.host.now;
+    switch (state.phase) {
+      case "live":
+        if (standing.behind) {
+          kind = "behind";
+          word = "Catching up";
+          detail = `${standing.behind} behind`;
+          button = "Skip to live";
+          action = this.host.skip;
+        } else if (standing.quiet > 0) {
+          detail = `log quiet ${duration(standing.quiet)}`;
+        } else if (standing.ms >= 0) detail = `${Math.round(standing.ms)} ms`;
+        break;
+      case "connecting":
+        kind = "waiting";
+        word = state.tries ? "Reconnecting" : "Connecting";
+        break;
+      case "waiting":
+      case "stopped": {
+        kind = "waiting";
+        const left = Math.max(0, Math.ceil((state.at - now) / 1000));
+        word = state.phase === "stopped" ? "Daemon stopped" : `Reconnecting in ${left} s`;
+        const since = standing.last ? `last line ${standing.last}, nothing will be lost` : "";
+        detail = state.phase === "stopped" ? `trying again in ${left} s` : since;
+        button = "Now";
+        break;
+      }
+      case "offline":
+        kind = "offline";
+        word = "Offline";
+        detail = "this device has no network";
+        break;
+      case "signed-out":
+        kind = "offline";
+        word = "Signed out";
+        button = "Sign in";
+        action = this.host.signIn;
+        break;
+      case "refused": {
+        kind = "offline";
+        const left = Math.max(0, Math.ceil((state.at - now) / 1000));
+        word = state.reason || "Too many connections";
+        detail = `trying again in ${left} s`;
+        button = "Now";
+      }
+    }
+    this.el.dataset.kind = kind;
+    say(this.word, word);
+    say(this.detail, detail);
+    this.action = action;
+    show(this.button, button !== "");
+    if (this.button.textContent !== button) fill(this.button, button);
+    const spoken = word.replace(/ in \d+ s/, "");
+    if (spoken === this.spoken) return "";
+    const first = this.spoken === "";
+    this.spoken = spoken;
+    return first ? "" : spoken;
+  }
+}
+
+/** Shortest pause between two announcements of each kind, ms. @type {Record<Level, number>} */
+const SPEECH_PAUSE = { off: Infinity, counts: 5000, errors: 3000, lines: 1000 };
+
+/** What a screen reader hears: seldom enough to be of use, whatever the log does. */
+export class Announcer {
+  /** @param {HTMLElement} region with role=status */
+  constructor(region) {
+    this.region = region;
+    /** @type {Level} */
+    this.level = "counts";
+    this.lines = 0;
+    this.errors = 0;
+    this.text = "";
+    this.last = 0;
+    this.timer = 0;
+  }
+
+  /** Something that must be heard now: a change of mode or connection. @param {string} text */
+  now(text) {
+    if (!text) return;
+    this.region.textContent = text;
+    this.last = performance.now();
+  }
+
+  /** New lines came to the log that has the focus. @param {number} lines @param {number} errors @param {string} text the newest line, or the newest error */
+  news(lines, errors, text) {
+    if (this.level === "off") return;
+    this.lines += lines;
+    this.errors += errors;
+    if (this.level === "lines" || errors > 0) this.text = text;
+    if (this.level === "errors" && !this.errors) return;
+    if (this.timer) return;
+    const wait = Math.max(0, this.last + SPEECH_PAUSE[this.level] - performance.now());
+    this.timer = setTimeout(() => this.#say(), wait);
+  }
+
+  #say() {
+    this.timer = 0;
+    const counts = this.errors ? `${plural(this.lines, "new line")}, ${plural(this.errors, "error")}` : plural(this.lines, "new line");
+    this.now(this.level === "counts" ? counts : this.text.slice(0, 200) || counts);
+    this.lines = this.errors = 0;
+  }
+}
+
+/** At most one notification in this time, ms. */
+const PAUSE = 10_000;
+
+/** What happens when nobody looks. */
+export class Notify {
+  /** @param {HTMLLinkElement} icon */
+  constructor(icon) {
+    this.icon = icon;
+    this.base = icon.href.replace(/favicon(-\w+)?\.svg/, "favicon$1.svg").replace(/favicon-\w+\.svg/, "favicon.svg");
+    this.name = "";
+    this.lines = 0;
+    this.errors = 0;
+    this.offline = false;
+    /** Logs of which the system should tell. @type {Set<string>} */
+    this.on = new Set();
+    this.last = 0;
+    this.waiting = new Map();
+    this.timer = 0;
+    this.focus = (/** @type {string} */ _source) => {};
+  }
+
+  get away() {
+    return document.hidden || !document.hasFocus();
+  }
+
+  /** @param {string} name of what the tab shows */
+  title(name) {
+    this.name = name;
+    this.#draw();
+  }
+
+  /** @param {boolean} offline */
+  link(offline) {
+    this.offline = offline;
+    this.#draw();
+  }
+
+  /** Lines came to a log. @param {string} source @param {number} lines @param {number} errors */
+  news(source, lines, errors) {
+    if (!this.away) return;
+    this.lines += lines;
+    this.errors += errors;
+    this.#draw();
+    if (errors && this.on.has(source)) {
+      this.waiting.set(source, (this.waiting.get(source) ?? 0) + errors);
+      this.#tell();
+    }
+  }
+
+  /** Somebody looks again. */
+  seen() {
+    this.lines = this.errors = 0;
+    this.waiting.clear();
+    this.#draw();
+  }
+
+  #tell() {
+    if (this.timer) return;
+    const wait = Math.max(0, this.last + PAUSE - Date.now());
+    this.timer = setTimeout(() => {
+      this.timer = 0;
+      this.last = Date.now();
+      if (!this.away || typeof Notification === "undefined" || Notification.permission !== "granted") return;
+      const texts = [...this.waiting].map(([source, errors]) => `${plural(errors, "error")} in ${visible(source)}`);
+      const [source] = this.waiting.keys();
+      this.waiting.clear();
+      const note = new Notification("tailws", { body: texts.join(", ").slice(0, 120), tag: "tailws" });
+      note.onclick = () => {
+        window.focus();
+        this.focus(source);
+        note.close();
+      };
+    }, wait);
+  }
+
+  /**
+   * Asks for what notifications need; only on a click.
+   * @returns {Promise<string>} what to tell the user, or ""
+   */
+  static async allow() {
+    if (!isSecureContext || typeof Notification === "undefined") {
+      return "Notifications of the system need https. The tab's title and icon work anyway.";
+    }
+    if (Notification.permission === "default") await Notification.requestPermission();
+    if (Notification.permission === "denied") {
+      return "The browser does not allow notifications for this page. The tab's title and icon work anyway.";
+    }
+    return "";
+  }
+
+  #draw() {
+    const n = this.errors || this.lines;
+    const title = visible(`${n ? `(${count(n)}) ` : ""}${this.name || "tailws"}`);
+    if (document.title !== title) document.title = title;
+    const kind = this.offline ? "-offline" : this.errors ? "-error" : this.lines ? "-new" : "";
+    const href = this.base.replace("favicon.svg", `favicon${kind}.svg`);
+    if (this.icon.href !== href) this.icon.href = href;
   }
 }

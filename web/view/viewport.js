@@ -5,8 +5,8 @@
  * the next frame draws it: it reads, computes, writes. Nothing else writes rows to the document.
  * What is shown, and what one does with a line, is added by those who build on it.
  *
- * @typedef {import("../model/blocks.js").Ref} Ref
- * @typedef {import("../model/blocks.js").Block} Block
+ * @typedef {import("../model/block.js").Ref} Ref
+ * @typedef {import("../model/block.js").Block} Block
  * @typedef {import("../model/layout.js").Placed} Placed
  * @typedef {import("../model/feed.js").Opened} Opened
  *
@@ -18,13 +18,13 @@
  * @property {() => number | null} offset of the daemon's clock to this one, ms
  */
 
-import { resolve, same } from "../model/blocks.js";
+import { resolve, same } from "../model/block.js";
 import { Lag } from "../model/connect.js";
 import { Feed } from "../model/feed.js";
 import { END, Layout } from "../model/layout.js";
 import { Looks } from "../model/look.js";
 import { start, update } from "../model/mode.js";
-import { ask } from "./frame.js";
+import { ask } from "./dom.js";
 import { Paper } from "./paper.js";
 import { Rows } from "./rows.js";
 import { pinnedRows } from "./selection.js";

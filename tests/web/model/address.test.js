@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { emptyPane, formatAddress, parseAddress, samePlace, tooLong } from "../../../web/model/address.js";
+import { emptyPane, formatAddress, parseAddress, tooLong } from "../../../web/model/address.js";
 import { parseTyped } from "../../../web/model/filters.js";
 import { random } from "./random.js";
 
@@ -75,10 +75,4 @@ test("a link that would be too long says which part it is", () => {
   const long = { panes: [{ ...emptyPane(), sources: ["a"], chips: chips("漢".repeat(1000)) }] };
   assert.match(tooLong(long) ?? "", /the show filter "漢+…" is the longest/);
   assert.equal(tooLong({ panes: [emptyPane()] }), null);
-});
-
-test("moving within a view replaces the address, everything else is a step to go back", () => {
-  const at = (/** @type {string} */ fragment) => parseAddress(fragment);
-  assert.ok(samePlace(at("s=a&at=c1"), at("s=a&at=c2~3")));
-  assert.ok(!samePlace(at("s=a"), at("s=a&show=x")));
 });

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Blocks, resolve, same, slice } from "../../../web/model/blocks.js";
+import { resolve, same, slice } from "../../../web/model/block.js";
+import { Blocks } from "../../../web/model/blocks.js";
 import { blockOf, rowsOf, rule } from "./held.js";
 import { random } from "./random.js";
 
@@ -27,7 +28,7 @@ test("property: random appends, prepends, inserts, rules and drops keep order, b
   for (let run = 0; run < 120; run += 1) {
     const blocks = new Blocks({ bytes: r.pick([3000, 1e9]), lines: r.pick([40, 1e9]) });
     /** @type {string[]} */ let model = [];
-    /** @type {{ref: import("../../../web/model/blocks.js").Ref, row: string}[]} */ const refs = [];
+    /** @type {{ref: import("../../../web/model/block.js").Ref, row: string}[]} */ const refs = [];
     let n = 0;
     let cursor = 0;
     for (let step = 0; step < 40; step += 1) {
@@ -58,7 +59,7 @@ test("property: random appends, prepends, inserts, rules and drops keep order, b
         const eye = blocks.first + r.int(0, Math.max(0, model.length - 1));
         const row = model[eye - blocks.first];
         const { above, below } = blocks.trim(eye);
-        const count = (/** @type {import("../../../web/model/blocks.js").Block[]} */ list) => list.reduce((sum, one) => sum + one.count, 0);
+        const count = (/** @type {import("../../../web/model/block.js").Block[]} */ list) => list.reduce((sum, one) => sum + one.count, 0);
         model = model.slice(count(above), model.length - count(below));
         if (row !== undefined) assert.ok(model.includes(row), "the row under the eye stays");
         for (const one of [...above, ...below]) assert.ok(!one.held);

@@ -1,7 +1,7 @@
 /**
  * Blocks of known lines, for the tests of what a pane holds.
  */
-import { Block, ruleBlock } from "../../../web/model/blocks.js";
+import { Block, ruleBlock } from "../../../web/model/block.js";
 import { lineStarts } from "../../../web/model/protocol.js";
 
 /**

@@ -6,7 +6,7 @@ import { Layout } from "../../../web/model/layout.js";
 import { blockOf, rule } from "./held.js";
 import { random } from "./random.js";
 
-/** Heights by content: folded rows have none. @param {import("../../../web/model/blocks.js").Block} block @param {number} i */
+/** Heights by content: folded rows have none. @param {import("../../../web/model/block.js").Block} block @param {number} i */
 const height = (block, i) => (block.rule ? 26 : block.line(i).length * 20);
 
 test("property: the anchor's y is constant, whatever is put before, behind or between, and rows touch", () => {

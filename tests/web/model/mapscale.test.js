@@ -10,7 +10,7 @@ test("places and pixels run over all files", () => {
   const scale = new MapScale(files, 500);
   assert.equal(scale.bytes, 1000);
   assert.equal(scale.toPx(250), 125);
-  assert.equal(scale.toByte(125), 250);
+  assert.equal(scale.fraction(125) * scale.bytes, 250);
   assert.deepEqual(scale.boundaries().map(({ px, label }) => [px, label]), [[300, ".2.gz"], [450, ".1"]]);
   assert.deepEqual(scale.fileAt(700), { name: "a.log.1", index: 1, start: 600 });
   assert.deepEqual(scale.fileAt(5000)?.name, "a.log");
@@ -21,7 +21,7 @@ test("places and pixels run over all files", () => {
 test("a log without bytes is a map without places", () => {
   for (const scale of [new MapScale([], 100), new MapScale([{ name: "a", size: 0 }], 0), new MapScale([{ name: "a", size: NaN }], 9)]) {
     assert.equal(scale.toPx(50), 0);
-    assert.equal(scale.toByte(50), 0);
+    assert.equal(scale.fraction(50) * scale.bytes, 0);
     assert.deepEqual(scale.boundaries(), []);
     assert.ok(scale.frame(0, 0).height > 0);
   }
@@ -38,7 +38,7 @@ test("property: the scale is monotone and clamped, the frame stays within the ma
       assert.ok(px >= last && px <= scale.height);
       last = px;
     }
-    if (scale.bytes > 0) assert.ok(Math.abs(scale.toByte(scale.toPx(scale.bytes / 7)) - scale.bytes / 7) <= 1);
+    if (scale.bytes > 0) assert.ok(Math.abs(scale.fraction(scale.toPx(scale.bytes / 7)) * scale.bytes - scale.bytes / 7) <= 1);
     const { top, height } = scale.frame(r.int(-10, scale.bytes), r.int(0, scale.bytes * 2));
     assert.ok(top >= 0 && top + height <= scale.height + 1e-6 && height >= Math.min(10, scale.height) - 1e-6);
   }

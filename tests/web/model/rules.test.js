@@ -42,7 +42,7 @@ test("the model has no document, no clock, no chance and no network", () => {
 });
 
 test("nothing in the page makes markup or code from text", () => {
-  const paths = ["boot.js", "main.js", ...["model", "view"].flatMap((dir) =>
+  const paths = ["boot.js", "main.js", ...["model", "page", "view"].flatMap((dir) =>
     readdirSync(new URL(`${dir}/`, WEB)).filter((name) => name.endsWith(".js")).map((name) => `${dir}/${name}`))];
   const forbidden = /\b(?:innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\s*\(|new Function|DOMParser|createContextualFragment|srcdoc)\b/;
   for (const path of paths) {

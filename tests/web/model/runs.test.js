@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { detectFormat } from "../../../web/model/fields.js";
-import { MAX_RUNS, displayRange, fileColumn, fileRange, rowOf } from "../../../web/model/runs.js";
+import { MAX_RUNS, fileColumn, fileRange, rowOf } from "../../../web/model/runs.js";
 import { random } from "./random.js";
 
 const context = { zone: "UTC", now: Date.UTC(2026, 10, 22, 14, 30) };
@@ -85,8 +85,6 @@ test("display offsets and columns of the file find each other", () => {
   assert.deepEqual(fileRange(row, here, here + 4), { from: line.indexOf("here"), to: line.indexOf("here") + 4 });
   assert.equal(fileColumn(row, here), line.indexOf("here"));
   assert.deepEqual(fileRange(row, 0, row.text.length), { from: 0, to: line.length });
-  assert.deepEqual(displayRange(row, line.indexOf("here"), line.indexOf("here") + 4), { from: here, to: here + 4 });
-  assert.equal(displayRange(row, 0, 1), null);
 });
 
 const LINES = [

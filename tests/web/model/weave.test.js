@@ -7,7 +7,7 @@ import { blockOf, rowsOf, rule } from "./held.js";
 import { random } from "./random.js";
 
 /** A line is "log number time"; a time of "-" stands for a line without one. */
-const timeOf = (/** @type {import("../../../web/model/blocks.js").Block} */ block, /** @type {number} */ i) =>
+const timeOf = (/** @type {import("../../../web/model/block.js").Block} */ block, /** @type {number} */ i) =>
   Number(block.line(i).split(" ")[2] ?? NaN);
 
 /** @param {string[]} rows @param {string} log */

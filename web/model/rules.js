@@ -1,7 +1,10 @@
 /**
- * Gaps that were told, kept beside what is held: a gap stays in the text when its lines are dropped
- * and loaded again, or shown through a filter.
+ * The rules in the text: what they say, and where those of gaps stand.
  *
+ * Gaps that were told are kept beside what is held: a gap stays in the text when its lines are
+ * dropped and loaded again, or shown through a filter.
+ *
+ *   wordsOf(rule, at, name) -> {strong, text}
  *   new Losses()
  *     .told(rule)                 a gap; the next lines of its log say where it stands
  *     .passed(block, ms)          those lines
@@ -10,10 +13,41 @@
  * Unfiltered, a gap is found by its byte place; under a filter, whose lines tell no places of their
  * own, by its time.
  *
- * @typedef {import("./blocks.js").Block} Block
- * @typedef {import("./blocks.js").Rule} Rule
+ * @typedef {import("./block.js").Block} Block
+ * @typedef {import("./block.js").Rule} Rule
  * @typedef {{rule: Rule, t: number, at: number | null, ms: number, open: boolean}} Loss
  */
+
+import { bytes } from "./words.js";
+
+/** Why lines are lost, in words. @type {Record<string, string>} */
+const REASONS = {
+  truncated: "the file was truncated in place",
+  rotated: "a rotated file was gone before it was read",
+  lagging: "this browser was too far behind and was moved ahead",
+  vanished: "the file was removed",
+  unreadable: "the file could not be read",
+  binary: "they are not text",
+  overwritten: "the file was written over",
+};
+
+/**
+ * @param {Rule} rule @param {string} at " at 14:02:08", or "" @param {string} name of the log, in a merge
+ * @returns {{strong: string, text: string}}
+ */
+export function wordsOf(rule, at, name) {
+  const words = {
+    rotated: `rotated${at}, goes on in a new ${rule.text || "file"}, nothing lost`,
+    begin: "beginning of the log",
+    missing: `the file is gone${at}; when it comes back it goes on here`,
+    returned: `the file is back${at}`,
+    truncated: `truncated${at}, goes on from its start`,
+  };
+  if (rule.kind !== "gap") return { strong: name, text: words[/** @type {keyof words} */ (rule.kind)] ?? rule.text };
+  const [size, reason] = JSON.parse(rule.text);
+  const much = size === null ? "some lines" : bytes(size);
+  return { strong: name ? `Gap in ${name}` : "Gap", text: `${much} could not be read: ${REASONS[reason] ?? reason}` };
+}
 
 /** More gaps than anyone reads. */
 const MOST = 200;
@@ -67,7 +101,7 @@ function byPlace(block, at) {
   let place = block.at ?? 0;
   for (let i = 0; i < block.count; i++) {
     if (place >= at) return i === 0 && place > at ? -1 : i;
-    place += bytes(block.line(i)) + 1;
+    place += octets(block.line(i)) + 1;
   }
   return -1;
 }
@@ -85,7 +119,7 @@ function byTime(block, ms, timeOf) {
 }
 
 /** Bytes of a text in UTF-8. @param {string} text */
-function bytes(text) {
+function octets(text) {
   let n = text.length;
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i);

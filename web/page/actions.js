@@ -1,0 +1,230 @@
+/**
+ * What the actions of the table of keys do to the focused pane, or to the page.
+ *
+ * @typedef {import("../view/pane.js").Pane} Pane
+ *
+ * @typedef {object} ActionHost what is of the page and not of a pane
+ * @property {import("./desk.js").Desk} desk
+ * @property {Set<string>} features
+ * @property {import("../model/settings.js").Settings} settings
+ * @property {import("../model/activity.js").Activity} activity
+ * @property {import("../view/sources.js").Sources} sources
+ * @property {import("./appearance.js").Appearance} appearance
+ * @property {(pane: Pane, names: string[]) => void} show
+ * @property {(source: string) => void} open
+ * @property {(open?: boolean) => void} sidebar
+ * @property {() => void} palette
+ * @property {() => void} saveView
+ * @property {(text: string) => void} copy
+ * @property {(pane: Pane, ref: import("../model/block.js").Ref) => void} link
+ * @property {() => void} addressChanged
+ * @property {(text: string) => void} say
+ */
+
+import { MAX_PANES } from "../model/address.js";
+import { actionFor } from "../model/keymap.js";
+import { bytes, plural } from "../model/words.js";
+import { downloadDialog, help } from "../view/dialogs.js";
+import { one } from "../view/dom.js";
+
+/** What is learned by doing it once: the hint of the status bar goes. */
+export const LESSONS = ["stop", "find", "filter", "help"];
+
+export class Actions {
+  /** @param {ActionHost} host */
+  constructor(host) {
+    this.host = host;
+    this.table = tableOf(host, this);
+    document.addEventListener("keydown", (event) => this.#key(event));
+  }
+
+  /** What the daemon does not offer is not shown. @param {string} action */
+  offered(action) {
+    const { features, desk } = this.host;
+    if (["time", "link"].includes(action)) return features.has("locate");
+    if (action === "download") return features.has("download") && desk.current?.feed.sources.length === 1;
+    return action in this.table;
+  }
+
+  /** @param {string} action */
+  run(action) {
+    const pane = this.host.desk.current;
+    if (!pane || !this.offered(action)) return;
+    if (LESSONS.includes(action)) this.host.settings.learn(action);
+    this.table[action](pane);
+    pane.dirty();
+  }
+
+  /** @param {KeyboardEvent} event */
+  #key(event) {
+    if (event.defaultPrevented || document.querySelector("dialog[open]")) return;
+    const { settings, desk } = this.host;
+    const target = event.target instanceof Element ? event.target : null;
+    const inField = !!target?.closest("input, textarea, select");
+    const onButton = !!target?.closest("button, a, summary, [role=treeitem]");
+    const action = actionFor(event, { inField, onButton, singleKeys: settings.get("singleKeys"), ctrlF: settings.get("ctrlF") });
+    if (!action || !this.offered(action)) return;
+    // A second Ctrl F, in the field, is the browser's own.
+    if (action === "find" && inField && target === desk.current?.finder.bar.field) return;
+    event.preventDefault();
+    this.run(action);
+  }
+}
+
+/** @param {ActionHost} host @param {Actions} actions @returns {Record<string, (pane: Pane) => unknown>} */
+function tableOf(host, actions) {
+  const { desk, settings, sources, appearance, say } = host;
+  const root = document.documentElement;
+
+  /** Remembers for each log that is shown. @param {Pane} pane @param {import("../model/settings.js").LogSettings} change */
+  const remember = (pane, change) => {
+    for (const name of pane.shown) settings.setLog(name, change);
+    host.addressChanged();
+  };
+  /** The next log with new lines. @param {number} step */
+  const unseen = (step) => {
+    const names = sources.rows.flatMap((row) => (row.source ? [row.source.name] : []));
+    const here = names.indexOf(desk.current?.shown[0] ?? "");
+    for (let k = 1; k <= names.length; k++) {
+      const name = names[(here + step * k + names.length * k) % names.length];
+      if (host.activity.pulses.get(name)?.unseen) return host.open(name);
+    }
+    return say("No other log has new lines.");
+  };
+  /** The next region of the page. @param {number} step */
+  const region = (step) => {
+    const pane = desk.current;
+    const places = [
+      () => one("#top .open-button"), () => sources.field, () => pane?.filterBar.field, () => pane?.paper.paper, () => pane?.map.el,
+    ].map((place) => place()).filter((element) => element && element.offsetParent !== null);
+    const at = places.findIndex((element) => element?.closest(".top, .side, .filter-bar, .scroller, .map")?.contains(document.activeElement));
+    places[(at + step + places.length) % places.length]?.focus();
+  };
+  /** @param {number} index */
+  const toPane = (index) => {
+    desk.focus(index);
+    desk.panes[index]?.focus();
+  };
+
+  return {
+    stop: (pane) => pane.space(),
+    pageUp: (pane) => pane.page(-1),
+    pageDown: (pane) => pane.page(1),
+    halfDown: (pane) => pane.page(0.5),
+    halfUp: (pane) => pane.page(-0.5),
+    lineDown: (pane) => pane.step(1),
+    lineUp: (pane) => pane.step(-1),
+    first: (pane) => pane.first(),
+    end: (pane) => pane.toEnd(),
+    left: (pane) => pane.sideways(-20),
+    right: (pane) => pane.sideways(20),
+    lineStart: (pane) => pane.sideways(-Infinity),
+    lineEnd: (pane) => pane.sideways(Infinity),
+    back: () => history.back(),
+    find: (pane) => {
+      pane.timeBox.hide();
+      pane.finder.show();
+    },
+    findNext: (pane) => pane.finder.next(true),
+    findPrevious: (pane) => pane.finder.next(false),
+    filter: (pane) => pane.filterBar.focus(),
+    filtersToggle: (pane) => pane.toggleFilters(),
+    context: (pane) => pane.context(),
+    errorNext: (pane) => pane.finder.level("error", true),
+    errorPrevious: (pane) => pane.finder.level("error", false),
+    warningNext: (pane) => pane.finder.level("warn", true),
+    warningPrevious: (pane) => pane.finder.level("warn", false),
+    time: (pane) => {
+      pane.finder.bar.hide();
+      pane.timeBox.show();
+    },
+    timeDisplay: () => appearance.nextTimes(),
+    bookmark: (pane) => pane.bookmark(),
+    bookmarkNext: (pane) => pane.toBookmark(1),
+    bookmarkPrevious: (pane) => pane.toBookmark(-1),
+    expand: (pane) => pane.expand(),
+    groups: (pane) => pane.toggleGroups(),
+    select: (pane) => pane.startSelecting(),
+    copy: (pane) => {
+      const ref = pane.current ?? pane.firstVisible;
+      const text = pane.selectionText() ?? (ref ? pane.lineOf(ref) : null);
+      if (text !== null) host.copy(text);
+      pane.clearSelection();
+    },
+    link: (pane) => {
+      const ref = pane.current ?? (pane.following ? pane.lastVisible : pane.firstVisible);
+      if (ref) host.link(pane, ref);
+    },
+    rowMenu: (pane) => {
+      const ref = pane.current ?? pane.firstVisible;
+      if (ref) pane.rowMenu(ref);
+    },
+    raw: (pane) => {
+      pane.setRaw(!pane.looks.options.raw);
+      remember(pane, { raw: pane.looks.options.raw });
+    },
+    wrap: (pane) => {
+      pane.setWrap(!pane.looks.options.wrap);
+      remember(pane, { wrap: pane.looks.options.wrap });
+    },
+    download: (pane) => downloadDialog(downloads(pane)),
+    help: () => help((action) => actions.offered(action)),
+    close: (pane) => {
+      if (root.classList.contains("drawer")) host.sidebar(false);
+      else if (pane.finder.bar.open) pane.finder.close();
+      else if (pane.timeBox.open) {
+        pane.timeBox.hide();
+        pane.focus();
+      } else if (!pane.clearSelection() && !pane.finder.clear()) pane.select(null);
+    },
+    sources: () => {
+      if (innerWidth < 900) root.classList.add("drawer");
+      else root.classList.remove("side-hidden");
+      sources.focus();
+    },
+    sidebar: () => host.sidebar(),
+    open: () => host.palette(),
+    addLog: () => host.palette(),
+    unseenPrevious: () => unseen(-1),
+    unseenNext: () => unseen(1),
+    pane1: () => toPane(0),
+    pane2: () => toPane(1),
+    pane3: () => toPane(2),
+    pane4: () => toPane(3),
+    split: (pane) => {
+      if (desk.full) return say(`There are ${MAX_PANES} panes already.`);
+      const other = desk.beside();
+      host.show(other, pane.shown);
+      desk.arrange();
+      return other.focus();
+    },
+    regionNext: () => region(1),
+    regionPrevious: () => region(-1),
+    saveView: () => host.saveView(),
+    closePane: (pane) => desk.remove(pane),
+  };
+}
+
+/** What of a pane can be had as a file. @param {Pane} pane @returns {import("../view/dialogs.js").Part[]} */
+function downloads(pane) {
+  const [source] = pane.feed.sources;
+  /** @type {Record<string, string>} */
+  const filter = pane.filtered ? { filter: JSON.stringify(pane.feed.filter) } : {};
+  const picked = pane.selectedPlace();
+  const from = pane.following ? null : pane.heldPlace();
+  const { files } = pane.map;
+  const size = files.reduce((sum, file) => sum + file.size, 0);
+  const whole = files.length ? `${bytes(size)} in ${plural(files.length, "file")}` : "all of its files";
+  return [
+    ...(picked ? [{
+      label: "Selected lines", detail: plural(picked.lines, "line"),
+      fields: { source, after: picked.cursor, skip: String(picked.skip), lines: String(picked.lines), ...filter },
+    }] : []),
+    ...(pane.filtered ? [{ label: "This view", detail: "what the filter shows of the whole log", fields: { source, ...filter } }] : []),
+    ...(from ? [{
+      label: "From this line on", detail: pane.filtered ? "what the filter shows, up to the end" : "up to the end",
+      fields: { source, after: from.cursor, skip: String(from.skip), ...filter },
+    }] : []),
+    { label: "The whole log", detail: whole, fields: { source } },
+  ];
+}
