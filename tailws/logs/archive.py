@@ -2,7 +2,7 @@
 
 Compressed streams are read from their start only. So a reader keeps the last KEPT bytes that it
 has unpacked, and, for gzip, copies of the decompressor every CHECKPOINT bytes, to which it can go
-back. Each `read` unpacks at most STEP bytes and answers COLD until the place is reached: a 5 GB
+back. Each `read` does one `Step` of work and answers COLD until the place is reached: a 5 GB
 archive takes its time, but never the loop's. Nothing is written to disk.
 
 Concatenated members are one document, as for zcat(1).
@@ -15,7 +15,7 @@ import lzma
 import os
 import zlib
 from collections.abc import Callable
-from typing import Protocol, Self
+from typing import NamedTuple, Protocol, Self
 
 import zstandard
 
@@ -23,10 +23,19 @@ from tailws.logs.identity import ANCHOR, Cursor, Identity, identify
 from tailws.logs.segment import COLD, KEPT_HEAD, Later, Place, Segment
 from tailws.text.lines import Codec
 
-#: Compressed bytes read at a time.
-INPUT = 64 * 1024
-#: Bytes unpacked in one call: about a millisecond of gzip, some of bzip2.
-STEP = 256 * 1024
+
+class Step(NamedTuple):
+    """The most that is done in one call: compressed bytes taken in, and bytes given out."""
+
+    input: int
+    output: int
+
+
+#: About a millisecond of gzip and zstd, three of xz.
+STEP = Step(64 * 1024, 256 * 1024)
+#: bzip2 works through the input of 900 kB before it gives out the first of them, and then walks all
+#: over them for each byte: both take tens of milliseconds, unless they are done in small parts.
+BZIP2 = Step(8 * 1024, 64 * 1024)
 #: Unpacked bytes that are kept before the furthest place read, for reading backwards.
 KEPT = 8 * 1024 * 1024
 #: The same for who reads on and never back: a long line, and a step.
@@ -132,6 +141,7 @@ class Archive(Segment):
         "_kept_at",
         "_make",
         "_most_kept",
+        "_step",
         "_unpacker",
         "complete",
         "packed_size",
@@ -139,7 +149,9 @@ class Archive(Segment):
 
     def __init__(self, path: str, fd: int, identity: Identity, codec: Codec) -> None:
         super().__init__(path, fd, identity, codec)
-        self._make = UNPACKERS[os.path.splitext(path)[1]]
+        ending = os.path.splitext(path)[1]
+        self._make = UNPACKERS[ending]
+        self._step = BZIP2 if ending == ".bz2" else STEP
         self._unpacker = self._make()
         self._input_at = 0  # of the compressed file
         self._kept = bytearray()  # unpacked bytes from _kept_at on
@@ -151,12 +163,16 @@ class Archive(Segment):
         self.complete = False
 
     @classmethod
-    def open(cls, path: str, codec: Codec) -> Self:
-        """Open a compressed file by its ending. Raises OSError."""
+    def open(cls, path: str, codec: Codec, head: bytes = b"") -> Self:
+        """Open a compressed file by its ending; `head` is how it begins, if that is known.
+
+        Raises OSError.
+        """
         fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
         try:
             archive = cls(path, fd, identify(fd), codec)
-            archive.remember_head()
+            archive.head = head or archive.read_now(0, KEPT_HEAD)
+            archive.codec = codec.for_file(archive.head)
         except BaseException:
             os.close(fd)
             raise
@@ -182,9 +198,7 @@ class Archive(Segment):
         self._go_back(0)  # and the memory with it
 
     def remember_head(self) -> bool:
-        head = self.read(0, KEPT_HEAD)
-        self.head = head if isinstance(head, bytes) else b""
-        return True
+        return True  # it does not change
 
     def fstat(self) -> os.stat_result:
         return os.fstat(self.reopen())
@@ -218,7 +232,7 @@ class Archive(Segment):
         return Place(self, offset, self.read_now(offset - count, count) if count else b"")
 
     def proves(self, cursor: Cursor) -> bool:
-        """As for a plain segment, for a place in the first PROOF_STEPS * STEP bytes."""
+        """As for a plain segment, for a place in what PROOF_STEPS steps unpack."""
         if cursor.offset == 0:
             return True
         count = min(ANCHOR, cursor.offset)
@@ -237,9 +251,9 @@ class Archive(Segment):
         return self.complete
 
     def _unpack(self, needed: int | None = None) -> None:
-        """Unpack up to STEP bytes more, keeping what lies behind the offset `needed`."""
-        room = STEP
-        while room > 0 and not self.complete:
+        """Do one step, keeping what lies behind the offset `needed`."""
+        before, room = self._input_at, self._step.output
+        while room > 0 and not self.complete and self._input_at < before + self._step.input:
             try:
                 data = self._some(room)
             except _BROKEN:
@@ -266,7 +280,7 @@ class Archive(Segment):
             self._unpacker = unpacker = self._make()
         data = b""
         if unpacker.needs_input:
-            data = os.pread(self.reopen(), INPUT, self._input_at)
+            data = os.pread(self.reopen(), self._step.input, self._input_at)
             self._input_at += len(data)
             if not data:
                 self._finish()

@@ -33,6 +33,8 @@ from tailws.text.times import TimeFormat
 FILES: Final = 4096
 #: How much larger than its compressed form a log is taken to be while nobody knows.
 USUAL_RATIO: Final = 8
+#: Bytes of a bzip2 file that are unpacked to guess its size: more than one of its blocks.
+BZIP2_SAMPLE: Final = 1 << 20
 #: Bytes of the index of an xz file that are read; a larger one is of a file of many gigabytes.
 XZ_INDEX: Final = 64 * 1024
 #: Bytes between two places whose line number is kept.
@@ -237,7 +239,7 @@ def opened(source: Source, part: Part) -> Iterator[Segment]:
     """
     chain = source.chain
     if part.packed:
-        archive = Archive.open(part.path, chain.codec)
+        archive = Archive.open(part.path, chain.codec, part.facts.head)
         archive.read_once()
         try:
             yield archive
@@ -418,6 +420,10 @@ def _look_into(chain: Chain, sibling: Sibling, facts: Facts) -> Generator[Pause,
         facts.head = segment.head
         facts.size, facts.exact = sibling.size, True
         if isinstance(segment, Archive):
+            while segment.path.endswith(".bz2") and not segment.complete:
+                if segment.to_end() or segment.unpacked >= BZIP2_SAMPLE:
+                    break
+                yield None
             facts.size, facts.exact = _unpacked_size(segment)
         yield None
     except OSError:

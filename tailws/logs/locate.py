@@ -148,7 +148,7 @@ def at_cursor(chain: Chain, text: str) -> Steps:
                 return Located(place)
     yield None
     siblings = scan(chain.path, chain.folders)
-    place = _by_inode(chain, cursor, siblings)
+    place = yield from _by_inode(chain, cursor, siblings)
     if place is not None:
         return Located(place)
     yield None
@@ -199,7 +199,9 @@ def _copied_since(segment: Segment, cursor: Cursor, until: int | None) -> bool:
     return _first_copy(cursor, plain, segment.identity) is not None
 
 
-def _by_inode(chain: Chain, cursor: Cursor, siblings: list[Sibling]) -> Place | None:
+def _by_inode(
+    chain: Chain, cursor: Cursor, siblings: list[Sibling]
+) -> Generator[float | None, None, Place | None]:
     """In a rotated file of the cursor's inode and birth time, whatever its name is now."""
     index = next(
         (
@@ -211,7 +213,7 @@ def _by_inode(chain: Chain, cursor: Cursor, siblings: list[Sibling]) -> Place | 
         None,
     )
     if index is not None:
-        return _in_sibling(chain, cursor, siblings, index)
+        return (yield from _in_sibling(chain, cursor, siblings, index))
     known = {segment.identity for segment in chain.segments}
     for path in find_inode(chain.path, cursor.file):
         try:
@@ -230,13 +232,17 @@ def _by_inode(chain: Chain, cursor: Cursor, siblings: list[Sibling]) -> Place | 
     return None
 
 
-def _in_sibling(chain: Chain, cursor: Cursor, siblings: list[Sibling], index: int) -> Place | None:
+def _in_sibling(
+    chain: Chain, cursor: Cursor, siblings: list[Sibling], index: int
+) -> Generator[float | None, None, Place | None]:
     if not cursor.offset:  # copies that were made of it since come first; they rank as older
         copy = _first_copy(cursor, siblings[:index], siblings[index].identity)
         index = copy if copy is not None else index
     segment = chain.open(siblings[index])
     if segment is None:
         return None
+    if isinstance(segment, Archive):
+        yield from _unpack_to(segment, cursor.offset)
     if not segment.proves(cursor):
         if segment.users == 0:
             segment.close()

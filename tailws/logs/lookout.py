@@ -11,10 +11,12 @@ from collections.abc import Callable, Iterable
 
 from msgspec import Struct
 
+from tailws.logs.pieces import begun_before
 from tailws.logs.segment import Block
 from tailws.logs.source import Item, Source
 from tailws.logs.subscription import Begin, Subscription, View
 from tailws.runtime.loop import Timer
+from tailws.text import records
 from tailws.text.match import Filter, count_lines
 
 log = logging.getLogger(__name__)
@@ -70,16 +72,37 @@ class _Watcher(Subscription):
         return None
 
     def _look_at(self, block: Block) -> None:
+        found = self._records(block) if self._matching.whole_records else self._lines(block)
+        if found is None:
+            return
+        count, at, line = found
+        self._count += count
+        self._last = (block, at, line)
+        if self._timer is None:
+            self._say()
+
+    def _lines(self, block: Block) -> tuple[int, int, bytes] | None:
+        """How many lines match, and the last of them: where it is, and what it says."""
         body = block.body + b"\n"
         runs = self._matching.select(body)
         if not runs:
-            return
-        self._count += sum(count_lines(body[start:end]) for start, end in runs)
+            return None
         end = runs[-1][1]
         start = body.rfind(b"\n", 0, end - 1) + 1
-        self._last = (block, start, body[start : end - 1])
-        if self._timer is None:
-            self._say()
+        return sum(count_lines(body[a:b]) for a, b in runs), start, body[start : end - 1]
+
+    def _records(self, block: Block) -> tuple[int, int, bytes] | None:
+        """The same for records: each counts once, and is told by its first line."""
+        begun = begun_before(block)
+        text = begun + block.body + b"\n"
+        runs = self._matching.select(text)
+        heads = [low + at for low, high in runs for at, _, _ in records.records(text[low:high])]
+        if heads and heads[0] < len(begun) and self._matching.select(begun):
+            del heads[0]  # it was told of when it began
+        if not heads:
+            return None
+        last = heads[-1]
+        return len(heads), max(0, last - len(begun)), text[last : text.index(b"\n", last)]
 
     def _say(self) -> None:
         """Tell of what has matched; then not again for a while."""
@@ -106,7 +129,7 @@ class Lookout:
         self,
         registry: Lookouts,
         matches: Callable[[str], bool],
-        filter_: Filter,
+        filter_: Callable[[Source], Filter],
         every: float,
         tell: Tell,
         most: int,
@@ -130,7 +153,8 @@ class Lookout:
         if len(self._watchers) >= self._most:
             log.warning("%s is not watched: %d sources are already", source.name, self._most)
             return
-        self._watchers[source] = _Watcher(source, self._filter, begin, self._every, self._tell)
+        filter_ = self._filter(source)
+        self._watchers[source] = _Watcher(source, filter_, begin, self._every, self._tell)
 
     def appeared(self, source: Source) -> None:
         """A source is new: it is watched from its beginning."""
@@ -159,12 +183,15 @@ class Lookouts:
     def watch(
         self,
         matches: Callable[[str], bool],
-        filter_: Filter,
+        filter_: Callable[[Source], Filter],
         every: float,
         tell: Tell,
         most: int = 1 << 30,
     ) -> Lookout:
-        """Tell of matches until the lookout is closed; `every` is in seconds."""
+        """Tell of matches until the lookout is closed; `every` is in seconds.
+
+        `filter_` gives the filter for a source: it may depend on how its lines are built.
+        """
         lookout = Lookout(self, matches, filter_, every, tell, most)
         self._all[lookout] = None
         return lookout

@@ -19,6 +19,7 @@ from tailws.logs.seek import first_time
 from tailws.logs.segment import Segment
 from tailws.logs.source import Source
 from tailws.text import levels
+from tailws.text.formats import named
 from tailws.text.match import Filter
 
 #: Cells of one file, at most; they are of SMALLEST bytes, or of as many as it takes.
@@ -160,7 +161,7 @@ class _Outline:
         data = segment.codec.utf8(piece.data, False)
         if self._filter is not None:
             data = self._filter.take(data).text
-        return data.count(b"\n"), levels.count(data)[0]
+        return data.count(b"\n"), levels.count(data, named(self._source.format))[0]
 
     def plain(self, part: Part, pace: Pace) -> Generator[Pause, None, None]:
         """Count the cells of a plain file that were not counted before."""

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 from tailws.logs.archive import Archive
 from tailws.logs.identity import ANCHOR
-from tailws.logs.segment import COLD, Place, Segment
+from tailws.logs.segment import COLD, Block, Place, Segment
 from tailws.logs.source import COLD_DELAY
 from tailws.text import records
 
@@ -28,6 +28,8 @@ LEAST: Final = 0.0003
 FIRST: Final = 32 * 1024
 SMALLEST: Final = 4 * 1024
 LARGEST: Final = 512 * 1024
+#: Bytes before a block that are looked at for the head of a record, at first and at most.
+RECORD: Final = (4 * 1024, 64 * 1024)
 #: Bytes of one line that are looked at; the rest of a longer line is passed over.
 LONGEST: Final = 512 * 1024
 
@@ -100,6 +102,32 @@ def read(segment: Segment, offset: int, size: int) -> Generator[Pause, None, byt
             return data
         assert data is COLD
         yield delay
+
+
+def begun_before(block: Block) -> bytes:
+    """What stands before a block of the record that its first line goes on with; mostly nothing.
+
+    Blocks end where a write or a read did, in the middle of a stack trace too.
+    """
+    segment, end = block.start.segment, block.start.offset
+    if segment.codec.wide:
+        return b""
+    body, before = block.body + b"\n", b""
+    for size in RECORD:
+        start = max(segment.start, end - size)
+        try:
+            data = segment.read(start, end - start)
+        except OSError:
+            return b""
+        if not isinstance(data, bytes):  # it was read a moment ago: never mind
+            return b""
+        if start > segment.start:
+            data = data[data.find(b"\n") + 1 :]
+        before = segment.codec.utf8(data, start == 0)
+        before = before[len(before) - records.begun(before, body) :]
+        if len(before) < len(data) or start == segment.start:
+            break
+    return before
 
 
 class Forward:

@@ -307,7 +307,8 @@ def _by_skip(
     skip = wanted.skip
     pace = Pace(library.crowd)
     pace.begin()
-    with closing(Walk(source, whole, start)) as walk:
+    records = wanted.filter is not None and wanted.filter.whole_records
+    with closing(Walk(source, whole, start, None, records)) as walk:
         while True:
             piece = yield from walk.piece(pace.size)
             if piece is None:
@@ -345,7 +346,8 @@ def last_shown(chain: Chain, count: int, filter_: Filter) -> Generator[Pause, No
         return Located(None)
     segment = chain.segments[-1]
     end = live_end(segment)
-    pieces = Backward(segment, end, max(segment.start, end - FILTERED_BACK))
+    back = max(segment.start, end - FILTERED_BACK)
+    pieces = Backward(segment, end, back, filter_.whole_records)
     if pieces.start > segment.start:  # begin at a line
         pieces.start -= pieces.start % len(segment.codec.newline)
         data = yield from read(segment, pieces.start, NEAR)

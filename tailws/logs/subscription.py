@@ -22,6 +22,7 @@ from msgspec import Struct
 from tailws import config
 from tailws.logs.identity import before_birth
 from tailws.logs.locate import BadCursor, Located, at_cursor, from_start, last_lines
+from tailws.logs.pieces import begun_before
 from tailws.logs.seek import last_shown
 from tailws.logs.segment import Block, Later, Place, Segment
 from tailws.logs.source import Gap, Item, Source, Step, live_end
@@ -412,7 +413,8 @@ def block_frame(name: str, block: Block, view: View) -> bytes:
     body: bytes | None = block.body
     hidden = 0
     if view.filter is not None:
-        taken = view.filter.take(block.body + b"\n")
+        begun = begun_before(block) if view.filter.whole_records else b""
+        taken = view.filter.take(block.body + b"\n", begun)
         body = taken.text[:-1] if taken.shown else None
         hidden = taken.hidden
     if view.text:

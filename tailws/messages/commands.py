@@ -66,9 +66,12 @@ class _Filtered(_Command, frozen=True, kw_only=True):
     records: bool = False
     """A record, such as a stack trace with its head, is shown or hidden as one."""
 
-    def filter(self) -> Filter | None:
-        """Return the two keys, compiled, or None if they are not given; raises `BadCommand`."""
-        return _compiled(self, _terms(self.include), _terms(self.exclude)) or None
+    def filter(self, format_: str = "") -> Filter | None:
+        """Return the two keys, compiled, or None if they are not given; raises `BadCommand`.
+
+        `format_` names how the lines of the source are built, if the config says so.
+        """
+        return _compiled(self, _terms(self.include), _terms(self.exclude), format_) or None
 
 
 class Subscribe(_Filtered, frozen=True, kw_only=True):
@@ -127,9 +130,10 @@ class Find(_Filtered, frozen=True, kw_only=True):
     forward: bool = False
     limit: Annotated[int, Meta(ge=1, le=2**31)] | None = None
 
-    def wanted(self) -> Filter:
-        """Return what is looked for, among what the filter shows; raises `BadCommand`."""
-        return _compiled(self, (*_terms(self.include), self.pattern), _terms(self.exclude))
+    def wanted(self, format_: str = "") -> Filter:
+        """Return what is looked for, among what the filter shows; as for `filter`."""
+        include = (*_terms(self.include), self.pattern)
+        return _compiled(self, include, _terms(self.exclude), format_)
 
 
 class Watch(_Filtered, frozen=True, kw_only=True):
@@ -151,6 +155,12 @@ class Activity(_Command, frozen=True, kw_only=True):
     """Switch the counts of all visible sources, once a second, on or off."""
 
     on: bool = True
+
+
+class Rates(_Command, frozen=True, kw_only=True):
+    """How much came in each minute of the last hour, of the sources of that name or glob."""
+
+    source: _Source = "**"
 
 
 class Extent(_Command, frozen=True, kw_only=True):
@@ -183,12 +193,13 @@ class Ping(_Command, frozen=True, kw_only=True):
 
 Command = (
     Subscribe | Unsubscribe | History | Locate | Find | Watch | Stop
-    | Activity | Extent | Outline | Ping
+    | Activity | Rates | Extent | Outline | Ping
 )  # fmt: skip
 TYPES: dict[str, type[Command]] = {
     kind.__name__.lower(): kind
     for kind in (
-        Subscribe, Unsubscribe, History, Locate, Find, Watch, Stop, Activity, Extent, Outline, Ping,
+        Subscribe, Unsubscribe, History, Locate, Find, Watch, Stop, Activity, Rates, Extent,
+        Outline, Ping,
     )
 }  # fmt: skip
 
@@ -260,9 +271,11 @@ def _terms(given: tuple[_Term, ...] | _Term | None) -> tuple[_Term, ...]:
     return given if isinstance(given, tuple) else (given,)
 
 
-def _compiled(command: _Filtered, include: tuple[_Term, ...], exclude: tuple[_Term, ...]) -> Filter:
+def _compiled(
+    command: _Filtered, include: tuple[_Term, ...], exclude: tuple[_Term, ...], format_: str
+) -> Filter:
     try:
-        return Filter.of(include, exclude, command.records)
+        return Filter.of(include, exclude, command.records, format_)
     except BadPattern as error:
         raise BadCommand("bad-pattern", str(error), command.id) from None
 

@@ -224,10 +224,21 @@ class MatchHead(Head, kw_only=True, tag="match"):
 
 
 class ActivityHead(Head, kw_only=True, tag="activity"):
-    """What came in the last second: lines, bytes, errors where they are counted."""
+    """What came in the last second: lines, bytes, errors and warnings."""
 
     sources: dict[str, list[int]]
     t: int | UnsetType = UNSET
+
+
+class RatesHead(Head, kw_only=True, tag="rates"):
+    """How much came in each of the last minutes, oldest first; the last one is passing."""
+
+    minutes: int
+    sources: dict[str, tuple[list[int], list[int], list[int]]]
+    """Lines, warnings and errors; a source to which nothing came is left out."""
+    t: int | UnsetType = UNSET
+    id: Id | UnsetType = UNSET
+    done: bool = False
 
 
 class ExtentHead(Head, kw_only=True, tag="extent"):

@@ -44,7 +44,6 @@ from tailws.runtime.loop import Loop, Timer
 from tailws.runtime.stream import Stream
 from tailws.server.access import Principal
 from tailws.server.jobs import Jobs
-from tailws.text.match import Filter
 from tailws.ws import (
     Binary,
     CloseCode,
@@ -89,11 +88,10 @@ class Shared(Struct):
 class Glob:
     """A subscription to all sources whose names match, now and later."""
 
-    __slots__ = ("command", "filter", "matches")
+    __slots__ = ("command", "matches")
 
-    def __init__(self, command: Subscribe, filter_: Filter | None) -> None:
+    def __init__(self, command: Subscribe) -> None:
         self.command = command
-        self.filter = filter_
         self.matches = name_glob(command.source)
 
 
@@ -471,10 +469,10 @@ class Client:
         return source
 
     def _subscribe(self, command: Subscribe) -> None:
-        filter_ = command.filter()
         if command.is_glob:
+            command.filter()  # tells what is wrong with it
             self._unsubscribe_glob(command.source)
-            self._globs[command.source] = glob = Glob(command, filter_)
+            self._globs[command.source] = glob = Glob(command)
             for source in list(self.shared.catalog):
                 if glob.matches(source.name) and self.principal.may_see(source.name):
                     cursors = command.cursors
@@ -484,14 +482,15 @@ class Client:
                         begin = Begin(cursor=cursors[source.name])
                     else:
                         begin = Begin(start=True)
-                    self._add(source, begin, filter_, command.id)
+                    self._add(source, begin, command, command.id)
             return
         begin = Begin.of(command, self.shared.lines)
-        self._add(self.source(command.source), begin, filter_, command.id)
+        self._add(self.source(command.source), begin, command, command.id)
 
     def _add(
-        self, source: Source, begin: Begin, filter_: Filter | None, id_: messages.Id | None = None
+        self, source: Source, begin: Begin, command: Subscribe, id_: messages.Id | None = None
     ) -> None:
+        filter_ = command.filter(source.format)
         self._drop(source.name)
         if len(self.subscriptions) >= self.shared.clients.subscriptions:
             raise BadCommand(
@@ -514,7 +513,7 @@ class Client:
         for glob in self._globs.values():
             if glob.matches(source.name):
                 try:
-                    self._add(source, Begin(start=True), glob.filter)
+                    self._add(source, Begin(start=True), glob.command)
                 except BadCommand as error:
                     self.error(error.code, error.message, None, source.name)
                 return

@@ -20,7 +20,7 @@ from tailws.logs.locate import BadCursor
 from tailws.logs.lookout import Match
 from tailws.logs.outline import File, extent, outline
 from tailws.logs.outline import Report as Density
-from tailws.logs.search import Report, find
+from tailws.logs.search import ROOM_DELAY, Report, find
 from tailws.logs.search import Wanted as Search
 from tailws.logs.seek import Spot, Wanted, locate
 from tailws.logs.source import Source
@@ -45,6 +45,8 @@ from tailws.messages import (
     OutlineHead,
     Ping,
     PongHead,
+    Rates,
+    RatesHead,
     Stop,
     StoppedHead,
     Watch,
@@ -57,6 +59,9 @@ if TYPE_CHECKING:
     from tailws.server.client import Client
 
 log = logging.getLogger(__name__)
+
+#: Sources in one message of rates: each takes up to a kilobyte.
+RATES_BATCH = 200
 
 Result = TypeVar("Result")
 Work = Generator[float | None, None, Result]
@@ -141,7 +146,7 @@ def _history(client: Client, command: History) -> None:
         command.before or command.after or "",
         min(asked, shared.lines.max_lines),
         command.before is not None,
-        command.filter(),
+        command.filter(source.format),
     )
     _run(client, client.jobs.places, source, command.id, work, done)
 
@@ -154,7 +159,7 @@ def _locate(client: Client, command: Locate) -> None:
         command.number,
         command.cursor,
         command.skip,
-        command.filter(),
+        command.filter(source.format),
     )
 
     def done(spot: Spot) -> None:
@@ -189,7 +194,8 @@ def _find(client: Client, command: Find) -> None:
     source = client.source(command.source)
     search = client.shared.search
     limit = search.hits if command.limit is None else min(command.limit, search.hits)
-    wanted = Search(command.wanted(), command.cursor, command.forward, limit, search.slice_bytes)
+    filter_ = command.wanted(source.format)
+    wanted = Search(filter_, command.cursor, command.forward, limit, search.slice_bytes)
     client.jobs.searches.stop(command.id)
 
     def tell(report: Report) -> None:
@@ -211,7 +217,7 @@ def _find(client: Client, command: Find) -> None:
 
 def _watch(client: Client, command: Watch) -> None:
     shared, may_see = client.shared, client.principal.may_see
-    filter_ = command.filter() or Filter.of()
+    command.filter()  # tells what is wrong with it
     name = command.source
     if not is_glob(name):
         name = client.source(name).name
@@ -235,7 +241,7 @@ def _watch(client: Client, command: Watch) -> None:
 
     lookout = shared.lookouts.watch(
         lambda name: may_see(name) and glob(name),
-        filter_,
+        lambda source: command.filter(source.format) or Filter.of(),
         command.every,
         tell,
         shared.clients.subscriptions,
@@ -282,7 +288,7 @@ def _outline(client: Client, command: Outline) -> None:
         source,
         client.shared.library,
         command.buckets,
-        command.filter(),
+        command.filter(source.format),
         tell,
         lambda: client.has_room,
     )
@@ -310,6 +316,34 @@ def _activity(client: Client, command: Activity) -> None:
     client.hold(Activity, lambda: meter.unlisten(counted))
 
 
+def _rates(client: Client, command: Rates) -> None:
+    shared, may_see = client.shared, client.principal.may_see
+    matches = name_glob(command.source)
+    if not is_glob(command.source):
+        client.source(command.source)
+    names = [s.name for s in shared.catalog if matches(s.name) and may_see(s.name)]
+
+    def work() -> Work[None]:
+        for at in range(0, max(1, len(names)), RATES_BATCH):
+            while not client.has_room:
+                yield ROOM_DELAY
+            minutes, found = shared.meter.rates(names[at : at + RATES_BATCH])
+            head = RatesHead(
+                minutes=minutes,
+                sources=found,
+                t=int(shared.wall() * 1000),
+                done=at + RATES_BATCH >= len(names),
+            )
+            client.say(_named(head, command.id))
+            yield None
+
+    def failed(error: Exception) -> None:
+        log.error("rates failed", exc_info=error)
+        client.error("internal", "The daemon failed; its log says how.", command.id)
+
+    client.jobs.places.start(Job(command.id, work(), lambda _: None, failed))
+
+
 def _ping(client: Client, command: Ping) -> None:
     client.say(_named(PongHead(t=int(client.shared.wall() * 1000)), command.id))
 
@@ -323,5 +357,6 @@ HANDLERS: dict[type, Callable[[Client, Any], None]] = {
     Extent: _extent,
     Outline: _outline,
     Activity: _activity,
+    Rates: _rates,
     Ping: _ping,
 }

@@ -40,12 +40,14 @@ class Rules:
     def _begin(self, rule: Rule) -> Lookout:
         globs = [name_glob(glob) for glob in rule.sources]
 
+        filter_ = Filter.of([rule.pattern])
+
         def tell(match: Match) -> None:
             self._tell(rule, match)
 
         return self._lookouts.watch(
             lambda name: any(glob(name) for glob in globs),
-            Filter.of([rule.pattern]),
+            lambda _: filter_,
             rule.every,
             tell,
         )

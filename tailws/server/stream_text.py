@@ -91,7 +91,7 @@ class TextRoutes:
         principal = request.principal or ANYONE
         try:
             (command,) = from_query(request.query, name).subscriptions
-            view = View(text=True, framed=False, filter=command.filter())
+            view = View(text=True, framed=False, filter=command.filter(source.format))
         except BadCommand as error:
             raise Refused(400, error.message) from None
         begin = Begin.of(command, self._lines())
@@ -117,12 +117,13 @@ class TextRoutes:
                 max_num_fields=MAX_FIELDS,
             )
             wanted = from_form(fields)
-            filter_ = wanted.filter()
+            wanted.filter()  # tells what is wrong with it
         except BadCommand as error:
             raise Refused(400, error.message) from None
         except ValueError:
             raise Refused(400, "The form is not percent-encoded UTF-8, or is too long.") from None
         source = self._source(wanted.source, request.principal)
+        filter_ = wanted.filter(source.format)
         disposition = f'attachment; filename="{name_of(source.name)}"'
         headers = (*_FILE, ("Content-Disposition", disposition))
 

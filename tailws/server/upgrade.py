@@ -26,6 +26,7 @@ FEATURES = [
     "find",
     "watch",
     "activity",
+    "rates",
     "extent",
     "outline",
     "behind",

@@ -1,6 +1,7 @@
 r"""Conditions on what a line says: its level (`level>=warning`) or a field (`status>=500`).
 
-Fields are read line by line, which takes microseconds for each. So a program that is true of every
+Fields are read line by line, which takes microseconds for each, in the format of the log where the
+config names it, else by the looks of each line. So a program that is true of every
 line which may fulfil the condition, and of few others, picks the lines that are looked at: a line
 of JSON or logfmt must hold the field's name, a line with fields by place the value.
 """
@@ -43,8 +44,10 @@ class Condition(Protocol):
         """The bounds of each run of consecutive lines in `block[start:end]` that fulfil it."""
 
 
-def condition(text: str) -> Condition:
+def condition(text: str, format_: formats.Format | None = None) -> Condition:
     """Parse `name op value`: op is one of `= != > >= < <= ~ !~`, the value bare or in quotes.
+
+    `format_` is how the lines are built; None: nobody knows.
 
     Numbers are compared as numbers, the rest as text; `~` takes a pattern in RE2 syntax. A line
     without that field fulfils no condition, not even `!=`. Raises `BadPattern`.
@@ -57,8 +60,8 @@ def condition(text: str) -> Condition:
     name, sign, raw = found.groups()
     value = _value(raw, text)
     if name in _LEVELS and not sign.endswith("~"):
-        return _OfLevel(levels.parse(sign + value))
-    return _OfField(name, sign, value)
+        return _OfLevel(levels.parse(sign + value), format_)
+    return _OfField(name, sign, value, format_)
 
 
 def _value(raw: str, text: str) -> str:
@@ -78,21 +81,23 @@ def _value(raw: str, text: str) -> str:
 
 
 class _OfLevel:
-    def __init__(self, wanted: frozenset[Level]) -> None:
+    def __init__(self, wanted: frozenset[Level], format_: formats.Format | None) -> None:
         self._wanted = wanted
+        self._format = format_
 
     def runs(self, block: Block, start: int, end: int) -> list[tuple[int, int]]:
         if not self._wanted:
             return []
         out: list[tuple[int, int]] = []
-        for head, tail, _ in levels.lines_of(self._wanted, block, start, end):
+        for head, tail, _ in levels.lines_of(self._wanted, block, start, end, self._format):
             _append(out, head, tail)
         return out
 
 
 class _OfField:
-    def __init__(self, name: str, sign: str, value: str) -> None:
+    def __init__(self, name: str, sign: str, value: str, format_: formats.Format | None) -> None:
         self._name = name
+        self._format = format_
         self._candidates = Program(_candidates(name, sign, value), trusted=True)
         self._holds: Callable[[formats.Value], bool]
         if sign.endswith("~"):
@@ -118,7 +123,7 @@ class _OfField:
             at = low
             while at < high:
                 tail = block.find(b"\n", at, high) + 1 or high
-                found = formats.fields(bytes(block[at:tail]))
+                found = formats.fields(bytes(block[at:tail]), self._format)
                 if name in found and holds(found[name]):
                     _append(out, at, tail)
                 at = tail

@@ -201,7 +201,9 @@ FORMATS: Final = (
     Format("access", read_access),
     Format("logfmt", read_logfmt),
 )
-_BY_NAME: Final = {format_.name: format_ for format_ in FORMATS}
+#: What the config may say of a log that is never to be taken apart.
+PLAIN: Final = Format("plain", lambda _: {})
+_BY_NAME: Final = {format_.name: format_ for format_ in (*FORMATS, PLAIN)}
 
 
 def named(name: str) -> Format | None:

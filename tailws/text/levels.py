@@ -16,6 +16,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+from tailws.text import formats
 from tailws.text.program import BadPattern, Block, Program
 
 #: How far into a line its level word may stand, fields excepted.
@@ -149,6 +150,54 @@ def program(levels: frozenset[Level]) -> Program:
     return Program(_grammar(levels), trusted=True)
 
 
+# Fields that say a level, and the status of a request that failed.
+_KEYS: Final = (
+    "level",
+    "lvl",
+    "loglevel",
+    "levelname",
+    "log.level",
+    "log_level",
+    "level_name",
+    "severity_text",
+    "severity",
+    "@l",
+    "priority",
+)
+
+
+_NUMBER: Final = re.compile(r"\d{1,2}", re.ASCII)
+
+
+def of_fields(found: formats.Fields) -> Level | None:
+    """The level that the fields of a line state, or None."""
+    lowered = {key.lower(): value for key, value in found.items()}
+    for key in _KEYS:
+        value = lowered.get(key)
+        if isinstance(value, str):
+            stated = _BY_WORD.get(value.lower()) or _BY_LETTER.get(value)
+            value = int(value) if stated is None and _NUMBER.fullmatch(value) else stated
+        if isinstance(value, int) and not isinstance(value, bool | Level):
+            value = _BY_NUMBER.get(value)
+        if isinstance(value, Level):
+            return value
+    status = found.get("status")
+    if "method" in found and isinstance(status, int) and status >= 500:
+        return Level.ERROR
+    return None
+
+
+@functools.cache
+def _stating(levels: frozenset[Level]) -> Program:
+    """The program of lines whose fields may state one of `levels`, and of those of `program`."""
+    words = "|".join(word for word, level in _BY_WORD.items() if level in levels)
+    letters = "|".join(letter for letter, level in _BY_LETTER.items() if level in levels)
+    numbers = "|".join(str(n) for n, level in _BY_NUMBER.items() if level in levels)
+    named = rf'{_KEY}(?:\\*"\s*:|=)\s*\\*["\']?(?:(?i:{words})|{letters}|{numbers})\b'
+    status = r'|" 5\d\d\b' if Level.ERROR in levels else ""
+    return Program(f"{_grammar(levels)}|{named}{status}", trusted=True)
+
+
 _ANY: Final = frozenset(Level)
 _LOUD: Final = frozenset((Level.WARNING, Level.ERROR, Level.FATAL))
 
@@ -194,23 +243,33 @@ def level(line: Block) -> Level | None:
 
 
 def lines_of(
-    levels: frozenset[Level], block: Block, start: int = 0, end: int | None = None
+    levels: frozenset[Level],
+    block: Block,
+    start: int = 0,
+    end: int | None = None,
+    format_: formats.Format | None = None,
 ) -> Iterator[tuple[int, int, Level]]:
-    """Each line of one of `levels` in whole lines `block[start:end]`: its bounds and level."""
+    """Each line of one of `levels` in whole lines `block[start:end]`: its bounds and level.
+
+    Where the lines are known to be of a format, their fields have the first word.
+    """
     at, end = start, len(block) if end is None else end
-    next_end = program(levels).next_end
+    next_end = (program if format_ is None else _stating)(levels).next_end
     while at < end and (tail := next_end(block, at, end)) >= 0:
         head = block.rfind(b"\n", at, tail) + 1 or at
         at = block.find(b"\n", tail, end) + 1 or end
-        stated = level_at(block, head, at)
+        stated = None
+        if format_ is not None and (found := format_.read(bytes(block[head:at]).rstrip(b"\r\n"))):
+            stated = of_fields(found)
+        stated = stated or level_at(block, head, at)
         if stated in levels and stated is not None:
             yield head, at, stated
 
 
-def count(block: Block) -> tuple[int, int]:
+def count(block: Block, format_: formats.Format | None = None) -> tuple[int, int]:
     """How many lines of a block are errors (or worse) and warnings."""
     errors = warnings = 0
-    for _, _, stated in lines_of(_LOUD, block):
+    for _, _, stated in lines_of(_LOUD, block, format_=format_):
         if stated >= Level.ERROR:
             errors += 1
         else:

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple, Protocol
 
 import msgspec
 
-from tailws.text import records
+from tailws.text import formats, records
 from tailws.text.conditions import condition
 from tailws.text.lines import Codec
 from tailws.text.program import MAX_PATTERN, BadPattern, Block, Program, encode
@@ -85,11 +85,14 @@ class Filter:
 
     __slots__ = ("__weakref__", "_excludes", "_includes", "key")
 
-    def __init__(self, include: tuple[Term, ...], exclude: tuple[Term, ...], whole: bool) -> None:
+    def __init__(
+        self, include: tuple[Term, ...], exclude: tuple[Term, ...], whole: bool, format_: str
+    ) -> None:
         #: What makes two filters equal; also a name for caches of what a filter yields.
-        self.key = (include, exclude, whole)
-        self._includes = sorted((_compile(term) for term in include), key=_cost)
-        self._excludes = sorted((_compile(term) for term in exclude), key=_cost)
+        self.key = (include, exclude, whole, format_)
+        known = formats.named(format_)
+        self._includes = sorted((_compile(term, known) for term in include), key=_cost)
+        self._excludes = sorted((_compile(term, known) for term in exclude), key=_cost)
         programs = [m for m in (*self._includes, *self._excludes) if isinstance(m, Program)]
         size = sum(program.size for program in programs)
         if size > MAX_SIZE:
@@ -103,19 +106,22 @@ class Filter:
         include: Iterable[Term | str] = (),
         exclude: Iterable[Term | str] = (),
         whole_records: bool = False,
+        format_: str = "",
     ) -> "Filter":
         """The filter of these terms; a `str` is a pattern in RE2 syntax.
 
-        `whole_records`: a record (a stack trace with its head) is shown or hidden as one.
-        Raises `BadPattern`.
+        `whole_records`: a record (a stack trace with its head) is shown or hidden as one. `format_`
+        names how the lines are built ("": nobody knows). Raises `BadPattern`.
         """
         shown, hidden = _canonical(include), _canonical(exclude)
         if len(shown) + len(hidden) > MAX_TERMS:
             raise BadPattern(f"A filter has at most {MAX_TERMS} terms.")
-        key = (shown, hidden, whole_records)
+        if all(term.where is None for term in (*shown, *hidden)):
+            format_ = ""  # text is text
+        key = (shown, hidden, whole_records, format_)
         found = _SHARED.get(key)
         if found is None:
-            found = _SHARED[key] = cls(shown, hidden, whole_records)
+            found = _SHARED[key] = cls(shown, hidden, whole_records, format_)
         return found
 
     @property
@@ -133,7 +139,8 @@ class Filter:
 
         Lines end with a line feed, the last one perhaps without. Offsets are those of `block`
         also where `codec` has to turn it into UTF-8 first. Whole records are whole within the block
-        only: who cuts a file into blocks for them cuts at `records.last_head`.
+        only: who cuts a file into blocks for them cuts at `records.last_head`, or gives what a
+        record began with to `take`.
         """
         raw = bytes(block)
         view = codec.utf8(raw, False)
@@ -142,10 +149,14 @@ class Filter:
             return runs
         return _back(runs, view, raw, codec)
 
-    def take(self, block: bytes) -> Taken:
-        """The shown lines of a block of UTF-8, with counts."""
-        runs = self.select(block)
+    def take(self, block: bytes, begun: bytes = b"") -> Taken:
+        """The shown lines of a block of UTF-8, with counts.
+
+        `begun` stands before it: what there is of the record that its first line goes on with. It
+        has a say in whether that record is shown, and is not shown again.
+        """
         lines = count_lines(block)
+        runs = self.select(block) if not begun else _behind(len(begun), self.select(begun + block))
         if len(runs) == 1 and runs[0] == (0, len(block)):
             return Taken(block, lines, 0)
         text = b"".join([block[start:end] for start, end in runs])
@@ -199,9 +210,9 @@ def _canonical(terms: Iterable[Term | str]) -> tuple[Term, ...]:
     return tuple(sorted({term.canonical() for term in known}, key=repr))
 
 
-def _compile(term: Term) -> Matcher:
+def _compile(term: Term, format_: formats.Format | None) -> Matcher:
     if term.where is not None:
-        return condition(term.where)
+        return condition(term.where, format_)
     pattern = term.pattern
     if not pattern:
         raise BadPattern("An empty pattern says nothing about a line.")
@@ -217,6 +228,11 @@ def _compile(term: Term) -> Matcher:
 def _cost(matcher: Matcher) -> int:
     """Cheap ones first: they leave less for the others."""
     return {_Fixed: 0, Program: 1}.get(type(matcher), 2)
+
+
+def _behind(start: int, runs: list[Run]) -> list[Run]:
+    """What of `runs` is behind `start`, counted from there."""
+    return [(max(head, start) - start, tail - start) for head, tail in runs if tail > start]
 
 
 def _within(

@@ -32,7 +32,6 @@ _OWN: Final = re.compile(
     rb"|at [\w$.<>/]+\("  # Java without its tab
     rb"|(?:Caused by|Suppressed|Wrapped by): "
     rb"|\.\.\. \d+ (?:more|common frames)"
-    rb"|(?:[a-z_$][\w$]*\.)+[A-Z][\w$]*(?:Exception|Error|Throwable)\b(?::|" + _END + rb")"
     rb"|Traceback \(most recent call last\):"
     rb"|During handling of the above exception, another"
     rb"|The above exception was the direct cause"
@@ -41,6 +40,14 @@ _OWN: Final = re.compile(
     rb"|stack backtrace:|note: run with `RUST_BACKTRACE"  # Rust
     rb"|Stack trace:" + _END + rb"|#\d+ +\S"  # PHP, gdb
     rb"|[\])}]+[;,]?" + _END  # the end of pretty-printed data
+)
+# Java's first line of a trace: under what was logged, or by itself, as printStackTrace() writes it.
+_THROWN: Final = re.compile(
+    rb"(?:[a-z_$][\w$]*\.)+[A-Z][\w$]*(?:Exception|Error|Throwable)\b(?::|" + _END + rb")"
+)
+# What is logged has a time or a level, or is a wrapped line of it; no frame of a trace.
+_LOGGED: Final = re.compile(
+    rb"(?!(?:[ \t]|\\t)*(?:at |\.\.\. \d))(?:[ \t]|\\t|.{0,120}?(?:\d\d:\d\d|\b[A-Z]{4,}\b))"
 )
 _FRAME: Final = re.compile(rb" +File \\?\"| {4}(?! *at )")
 # Python's last line: `ValueError: x`, `requests.exceptions.Timeout`, but no level's label
@@ -55,6 +62,8 @@ _INDENTED: Final = re.compile(rb"[ \t]|\\t")
 _BEFORE_BLANK: Final = re.compile(
     rb"[\w.]*(?:Error|Exception|Exit|Interrupt)\b|panic: |fatal error: "
 )
+#: What may go on with a line before it, and may not.
+_UNSURE: Final = (_WRAPPED, _BLANK, _THROWN, _RAISED, _GO_FRAME)
 
 
 def is_continuation(line: bytes, previous: bytes) -> bool:
@@ -80,6 +89,8 @@ def _continues(block: Block, start: int, end: int, previous: int) -> bool:
         return True
     if previous < 0:
         return False
+    if _THROWN.match(block, text, end) and _LOGGED.match(block, before, start):
+        return True
     if _BLANK.match(block, text, end):
         return bool(
             _BEFORE_BLANK.match(block, before, start)
@@ -125,6 +136,16 @@ def grow(block: Block, start: int, end: int, low: int, high: int) -> tuple[int, 
     return start, end
 
 
+def begun(before: bytes, block: bytes) -> int:
+    """How many bytes at the end of `before` are of the record that `block` goes on with.
+
+    Both are whole lines; 0 where the first line of `block` is a head.
+    """
+    both = before + block[: block.find(b"\n") + 1 or None]
+    start, _ = grow(both, len(before), len(both), 0, len(both))
+    return len(before) - start
+
+
 def records(block: Block) -> Iterator[tuple[int, int, int]]:
     """Each record of a block of whole lines: where it begins and ends, and its number of lines.
 
@@ -153,8 +174,7 @@ def first_head(block: Block) -> int:
     while at < size:
         end = block.find(b"\n", at) + 1 or size
         if not _continues(block, at, end, previous) and (
-            previous >= 0
-            or not any(p.match(block, at, end) for p in (_WRAPPED, _BLANK, _RAISED, _GO_FRAME))
+            previous >= 0 or not any(p.match(block, at, end) for p in _UNSURE)
         ):
             return at
         previous, at = at, end

@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tailws.logs import activity
-from tailws.logs.activity import Count, Counts, Meter
+from tailws.logs.activity import Count, Counts, Hour, Meter
 from tailws.logs.chain import Chain
 from tailws.logs.source import Source
 from tailws.runtime.loop import Loop
@@ -51,6 +53,13 @@ class Counted:
             if len(self.told) > before:
                 return self.told[-1]
         raise AssertionError("nothing was told")
+
+    def minutes(self, count: int) -> None:
+        """So many minutes pass, in which nobody listens."""
+        for _ in range(count):
+            self.clock.now += 60.0
+            for _ in range(30):
+                self.loop.turn(0)
 
     def close(self) -> None:
         self.meter.close()
@@ -114,7 +123,7 @@ def test_a_flood_is_estimated(counted: Counted, monkeypatch: pytest.MonkeyPatch)
     """Of a gigabyte in a second a part is read, and the count is right where lines are alike."""
     monkeypatch.setattr(activity, "MOST", 100_000)
     monkeypatch.setattr(activity, "STEP", 10_000)
-    monkeypatch.setattr(activity, "ERRORS_MOST", 20_000)
+    monkeypatch.setattr(activity, "LEVELS_MOST", 20_000)
     path = counted.source("app")
     path.write_bytes(b"")
     counted.listen()
@@ -136,12 +145,70 @@ def test_utf_16_lines(counted: Counted) -> None:
     assert counted.second() == {"wide": Count(2, 22, 1)}
 
 
-def test_nobody_listens_nothing_is_counted(counted: Counted) -> None:
-    """The last one who leaves stops it."""
-    counted.source("app").write_bytes(b"")
+def test_nobody_listens_nobody_is_told(counted: Counted) -> None:
+    """Who has left hears no more; who comes back hears of the seconds from then on."""
+    path = counted.source("app")
+    path.write_bytes(b"")
     counted.listen()
     counted.meter.unlisten(counted.tell)
-    counted.clock.now += 5
-    for _ in range(20):
-        counted.loop.turn(0)
+    append(path, b"a\n")
+    counted.minutes(2)
     assert counted.told == []
+    append(path, b"b\n" * 5)
+    counted.meter.listen(counted.tell)
+    assert counted.second() == {}
+    append(path, b"c\n")
+    assert counted.second() == {"app": Count(1, 2, 0)}
+
+
+def test_the_minutes_of_the_last_hour_are_kept(counted: Counted) -> None:
+    """Whether anybody listens or not: lines, warnings and errors, of logs to which lines came."""
+    app = counted.source("app")
+    counted.source("silent").write_bytes(b"old\n")
+    app.write_bytes(b"old\n")
+    counted.minutes(1)
+    for number in range(3):
+        append(app, b"fine\n" * number + b"ERROR x\nWARN x\n")
+        counted.minutes(1)
+    minutes, rates = counted.meter.rates(["app", "silent", "none"])
+    assert rates.keys() == {"app"}
+    lines, warnings, errors = rates["app"]
+    assert len(lines) == len(warnings) == len(errors) == minutes <= 6
+    assert [n for n in lines if n] == [2, 3, 4]
+    assert [n for n in warnings if n] == [n for n in errors if n] == [1, 1, 1]
+    counted.listen()
+    append(app, b"ERROR y\n")
+    counted.second()
+    now = counted.meter.rates(["app"])[1]["app"]
+    assert (sum(now[0]), sum(now[2])) == (sum(lines) + 1, sum(errors) + 1)
+    counted.meter.unlisten(counted.tell)
+    counted.minutes(58)
+    minutes, rates = counted.meter.rates(["app"])
+    assert minutes == 60
+    assert sum(rates["app"][0]) < 10
+    counted.minutes(60)
+    assert counted.meter.rates(["app"]) == (60, {})
+
+
+@given(st.lists(st.tuples(st.integers(0, 90), st.integers(0, 1 << 33)), max_size=30))
+def test_an_hour_forgets_what_is_older(steps: list[tuple[int, int]]) -> None:
+    """Whatever the pauses: a minute's lines are its own, up to what a cell holds."""
+    minute, expected, hour = 100, dict.fromkeys(range(1000), 0), Hour(100)
+    for pause, lines in steps:
+        minute += pause
+        hour.add(minute, Count(lines, 0, 0))
+        expected[minute] = min(expected.get(minute, 0) + lines, (1 << 32) - 1)
+    found = hour.rates(minute, 60)
+    assert found is not None
+    assert found[0] == [expected.get(number, 0) for number in range(minute - 59, minute + 1)]
+    assert hour.rates(minute + 60, 60) is None
+
+
+def test_levels_are_those_of_the_format(counted: Counted) -> None:
+    """Where the config names the format, its fields say how grave a line is."""
+    path = counted.source("app")
+    path.write_bytes(b"")
+    counted.sources[0].format = "access"
+    counted.listen()
+    append(path, b'shop:80 1.2.3.4 - - [22/Nov/2026:14:02:11 +0000] "GET / HTTP/1.1" 503 7\n')
+    assert counted.second()["app"].errors == 1

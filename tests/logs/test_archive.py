@@ -93,7 +93,31 @@ def test_one_read_is_a_bounded_step(tmp_path: Path) -> None:
     calls = 1
     while archive.read((64 << 20) - 10, 10) is COLD:
         calls += 1
-    assert calls >= (64 << 20) // (module.STEP * 2)
+    assert calls >= (64 << 20) // (module.STEP.output * 2)
+    archive.close()
+
+
+@pytest.mark.parametrize("ending", PACK)
+def test_a_step_takes_in_and_gives_out_little(tmp_path: Path, ending: str) -> None:
+    """Time follows both: bzip2 works through the input of a whole block before its first byte."""
+    archive = opened(tmp_path, ending, PACK[ending](TEXT))
+    step = module.BZIP2 if ending == ".bz2" else module.STEP
+    while not archive.complete:
+        taken, given = archive._input_at, archive.unpacked
+        archive.to_end()
+        assert archive._input_at - taken <= 2 * step.input
+        assert archive.unpacked - given <= step.output + 128 * 1024
+    assert archive.unpacked == len(TEXT)
+    archive.close()
+
+
+@pytest.mark.parametrize("ending", PACK)
+def test_an_archive_may_be_utf_16(tmp_path: Path, ending: str) -> None:
+    """Its byte order mark says so, as in a plain file."""
+    path = tmp_path / f"app.log.1{ending}"
+    path.write_bytes(PACK[ending]("\ufeffföne\ntwö\n".encode("utf-16-le")))
+    archive = Archive.open(str(path), Codec("auto"))
+    assert all_lines(archive) == ["föne".encode(), "twö".encode()]
     archive.close()
 
 

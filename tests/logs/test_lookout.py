@@ -26,8 +26,9 @@ class Watched:
         self.lookouts = Lookouts(self.sources)
         self.told: list[Match] = []
 
-    def watch(self, pattern: str = "ERROR", every: float = 10.0) -> None:
-        self.lookouts.watch(lambda name: True, Filter.of([pattern]), every, self.told.append)
+    def watch(self, pattern: str = "ERROR", every: float = 10.0, *, records: bool = False) -> None:
+        filter_ = Filter.of([pattern], whole_records=records)
+        self.lookouts.watch(lambda name: True, lambda _: filter_, every, self.told.append)
         self.turn()
 
     def write(self, data: bytes) -> None:
@@ -102,3 +103,17 @@ def test_sources_come_and_go(watched: Watched, tmp_path: Path) -> None:
     assert watched.daemon.source.users == 0
     watched.write(b"ERROR more\n")
     assert len(watched.told) == 1
+
+
+def test_a_record_is_told_once_by_its_first_line(watched: Watched) -> None:
+    """Also when it comes in parts, and when only a later part of it matches."""
+    watched.watch("ERROR|timeout", every=0.0, records=True)
+    watched.write(b"14:00:00 ERROR failed\n\tat a.B(C.java:1)\n")
+    watched.write(b"\tat a.B(C.java:2)\nCaused by: x.YException: timeout\n")
+    watched.write(b"14:00:01 INFO slow\n")
+    assert [(m.line, m.count) for m in watched.told] == [(b"14:00:00 ERROR failed", 1)]
+    watched.write(b"Caused by: x.YException: timeout\n14:00:02 ERROR again\n")
+    assert [(m.line, m.count) for m in watched.told[1:]] == [(b"14:00:02 ERROR again", 2)]
+    watched.write(b"14:00:03 INFO slow\n")
+    watched.write(b"Caused by: x.YException: timeout\n")
+    assert [(m.line, m.count) for m in watched.told[2:]] == [(b"14:00:03 INFO slow", 1)]

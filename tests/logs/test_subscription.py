@@ -9,7 +9,7 @@ import pytest
 
 from tailws.logs import subscription
 from tailws.logs.subscription import Begin, Subscription, View
-from tailws.text.match import Filter
+from tailws.text.match import Filter, Term
 from tests.logs.support import Daemon, LogFile, Reader, payload
 
 
@@ -226,3 +226,59 @@ def append(daemon: Daemon, line: bytes) -> None:
     with daemon.path.open("ab") as file:
         file.write(line + b"\n")
     daemon.look()
+
+
+HEAD, FRAME = b"14:00:00 ERROR failed", b"\tat a.B(C.java:1)"
+CAUSE, FINE = b"Caused by: x.YException: timeout", b"14:00:01 INFO fine"
+
+
+@pytest.mark.parametrize(
+    ("include", "exclude", "shown"),
+    [
+        (Term(level="error"), None, [HEAD, FRAME, FRAME, CAUSE, FRAME]),
+        (None, Term(level="error"), [FINE, FINE, FINE]),
+        (Term("failed"), None, [HEAD, FRAME, FRAME, CAUSE, FRAME]),
+        (Term("timeout"), None, [FRAME, CAUSE, FRAME]),  # the parts before it are passed
+        (None, Term("timeout"), [FINE, HEAD, FRAME, FINE, FINE]),
+    ],
+)
+def test_a_record_that_comes_in_parts_is_one(
+    daemon: Daemon, include: Term | None, exclude: Term | None, shown: list[bytes]
+) -> None:
+    """Each part of a stack trace is shown or hidden by all that has come of it, and the cursors and
+    counts are right."""
+    filter_ = Filter.of(
+        [include] if include else [], [exclude] if exclude else [], whole_records=True
+    )
+    log = LogFile(daemon.path)
+    reader = Reader()
+    daemon.readers.append(reader)
+    reader.subscription = Subscription(
+        daemon.source, View(filter=filter_), Begin(), reader._wake, offer=reader._offer
+    )
+    daemon.turn()
+    reader.read()
+    for part in ([FINE, HEAD], [FRAME], [FRAME, CAUSE], [FRAME, FINE], [FINE]):
+        log.write(b"".join(line + b"\n" for line in part))
+        daemon.look()
+        reader.read()
+    assert reader.lines == shown
+    heads = [head for head in reader.heads if head["type"] == "lines"]
+    assert sum(int(str(head.get("hidden", 0))) for head in heads) == 8 - len(shown)
+    assert all(one["end"] == other["start"] for one, other in pairwise(heads))
+    log.close()
+
+
+def test_a_long_record_goes_on_however_far_its_head_is(daemon: Daemon) -> None:
+    """Blocks of a file that is caught up with are cut anywhere: the head is looked for before."""
+    log = LogFile(daemon.path)
+    log.write(HEAD + b"\n" + (FRAME + b"\n") * 900 + FINE + b"\n")
+    log.close()
+    view = View(filter=Filter.of([Term(level="error")], whole_records=True))
+    reader = Reader()
+    daemon.readers.append(reader)
+    reader.subscription = Subscription(daemon.source, view, Begin(start=True), reader._wake)
+    for _ in range(200):
+        daemon.turn()
+        reader.read()
+    assert reader.lines == [HEAD] + [FRAME] * 900

@@ -154,7 +154,7 @@ def test_watch_and_activity_tell_of_what_comes(asking: Asking, rig: Rig) -> None
     assert (head["source"], head["count"], head["id"], body) == ("other", 1, "w", ["ERROR one"])
     while not head.get("sources"):
         head = asking.until("activity")[0]
-    assert head["sources"] == {"other": [2, 15, 1]}
+    assert head["sources"] == {"other": [2, 15, 1, 0]}
     (rig.logs / "n" / "new.log").write_text("ERROR two\n")
     head, body = asking.until("match")
     assert (head["source"], body) == ("n/new.log", ["ERROR two"])
@@ -250,3 +250,35 @@ def test_rules_change_with_the_config() -> None:
 def _end(asking: Asking) -> str:
     cursor: str = asking.ask("located", type="locate", source="app", fraction=1)["cursor"]
     return cursor
+
+
+def test_the_last_hour_is_told_by_minutes(asking: Asking, rig: Rig) -> None:
+    """Of the sources that are asked for, those to which anything came."""
+    asking.ask("activity", type="activity")
+    (rig.logs / "n").mkdir(exist_ok=True)
+    with (rig.logs / "app.log").open("a") as file:
+        file.write("2026-11-22T15:00:00Z WARN odd\n2026-11-22T15:00:00Z ERROR bad\n")
+    while not asking.until("activity")[0]["sources"].get("app"):
+        pass
+    head = asking.ask("rates", type="rates", id=1)
+    assert (head["id"], head["done"]) == (1, True)
+    lines, warnings, errors = head["sources"]["app"]
+    assert len(lines) == head["minutes"] <= 60
+    assert sum(lines) >= 2
+    assert sum(warnings) >= 1
+    assert sum(errors) >= 1
+    assert "app" not in asking.ask("rates", type="rates", source="n/*")["sources"]
+    assert asking.ask("error", type="rates", source="nope")["code"] == "unknown-source"
+
+
+def test_a_filter_reads_fields_as_the_config_says(asking: Asking, rig: Rig) -> None:
+    """A plain log has no fields, whatever its lines look like; another is read by their looks."""
+    for name in ("app", "other"):
+        with (rig.logs / f"{name}.log").open("a") as file:
+            file.write("2026-11-22T15:00:00Z status=503\n")
+        head = asking.ask(
+            "found", type="find", id=name, source=name, pattern={"where": "status>=500"}
+        )
+        while not head.get("done"):
+            head = asking.until("found", id=name)[0]
+        assert head.get("count", 0) == (0 if name == "app" else 1)

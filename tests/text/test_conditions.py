@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tailws.text import formats
 from tailws.text.conditions import condition
 from tailws.text.program import BadPattern
 
@@ -163,3 +164,32 @@ def test_what_is_no_condition_is_refused_with_a_sentence(text: str) -> None:
     with pytest.raises(BadPattern) as caught:
         condition(text)
     assert str(caught.value).endswith(".")
+
+
+ACCESS = b'1.2.3.4 - - [22/Nov/2026:14:02:11 +0000] "GET / HTTP/1.1" '
+
+
+@pytest.mark.parametrize(
+    ("format_", "text", "line", "holds"),
+    [
+        ("plain", "status>=500", b"status=503", False),  # it is never taken apart
+        ("", "status>=500", b"status=503", True),
+        ("json", 'stream="x"', b'{"log":"stream=y","stream":"x"}', True),
+        ("json", 'level="error"', b'{"d":{"level":"debug"},"level":"error"}', True),
+        ("", 'level="error"', b'{"d":{"level":"debug"},"level":"error"}', False),
+        ("json", "level>=warning", b'{"a":1,"Level":"Warn","msg":"x"}', True),
+        ("json", "level>=warning", b'{"level":30,"msg":"level=error"}', False),
+        ("json", "level>=warning", b'{"level":true,"severity":4}', True),
+        ("json", "level>=error", b"2026-11-22 14:02:11 ERROR a line that is no JSON", True),
+        ("logfmt", "level>=error", b"msg=hello world level=error", True),
+        ("access", "level>=error", b"h:80 " + ACCESS + b"503 7", True),
+        ("access", "level>=error", b"h:80 " + ACCESS + b"403 7", False),
+        ("plain", "level>=error", b"2026-11-22 14:02:11 ERROR x", True),
+        ("syslog", "level=error", b"<27>Nov 22 14:02:11 web1 app[1]: x", True),
+    ],
+)  # fmt: skip
+def test_the_config_knows_the_format(format_: str, text: str, line: bytes, holds: bool) -> None:
+    """Fields and levels are read as the config says the lines are built; a line that is not is read
+    by its looks."""
+    runs = condition(text, formats.named(format_)).runs(line + b"\n", 0, len(line) + 1)
+    assert bool(runs) is holds

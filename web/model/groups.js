@@ -50,7 +50,6 @@ const OWN = sticky(
     "at [\\w$.<>/]+\\(", // Java without its tab
     "(?:Caused by|Suppressed|Wrapped by): ",
     "\\.\\.\\. \\d+ (?:more|common frames)",
-    `(?:[a-z_$][\\w$]*\\.)+[A-Z][\\w$]*(?:Exception|Error|Throwable)\\b(?::|${END})`,
     "Traceback \\(most recent call last\\):",
     "During handling of the above exception, another",
     "The above exception was the direct cause",
@@ -61,6 +60,10 @@ const OWN = sticky(
     `[\\])}]+[;,]?${END}`, // the end of pretty-printed data
   ].join("|"),
 );
+/** Java's first line of a trace: under what was logged, or by itself, as printStackTrace() writes it. */
+const THROWN = sticky(`(?:[a-z_$][\\w$]*\\.)+[A-Z][\\w$]*(?:Exception|Error|Throwable)\\b(?::|${END})`);
+/** What is logged has a time or a level, or is a wrapped line of it; no frame of a trace. */
+const LOGGED = sticky("(?!(?:[ \\t]|\\\\t)*(?:at |\\.\\.\\. \\d))(?:[ \\t]|\\\\t|.{0,120}?(?:\\d\\d:\\d\\d|\\b[A-Z]{4,}\\b))");
 const FRAME = sticky(' +File \\\\?"| {4}(?! *at )');
 /** Python's last line: `ValueError: x`, `requests.exceptions.Timeout`, but no level's label. */
 const RAISED = sticky(
@@ -104,6 +107,7 @@ export function continues(line, previous) {
   }
   if (matches(OWN, line, text)) return true;
   if (previous === null) return false;
+  if (matches(THROWN, line, text) && matches(LOGGED, previous, before)) return true;
   if (matches(BLANK, line, text)) {
     return matches(BEFORE_BLANK, previous, before) ||
       (matches(OWN, previous, before) && !matches(INDENTED, previous, before));
