@@ -7,7 +7,8 @@
  *
  *   Address {panes: Pane[]}     1 to 4
  *   Pane {sources, chips, at, q, wrap, raw, rest}
- *     sources names, 1 to 8     chips as in filters.js     at {cursor, skip} or null: following
+ *     sources names, 1 to 8     chips as in filters.js     at {cursor, skip} or null: following;
+ *             of several logs also {log, time}: whose cursor it is (from 0), and where in time, ms
  *     q       find, as typed in the field; "" for none     wrap, raw: true, false, or null: as remembered
  *     rest    keys that this version does not know, kept as they are
  *
@@ -18,7 +19,7 @@
 import { MAX_CHIPS, bodyOf, parseBody } from "./filters.js";
 
 /** @typedef {import("./filters.js").Chip} Chip */
-/** @typedef {{cursor: string, skip: number}} Place */
+/** @typedef {{cursor: string, skip: number, log?: number, time?: number}} Place */
 /**
  * @typedef {{sources: string[], chips: Chip[], at: Place | null, q: string, wrap: boolean | null,
  *   raw: boolean | null, rest: [string, string][]}} Pane
@@ -121,8 +122,12 @@ function parseSources(raw) {
 
 /** @param {string} value @returns {Place | null} */
 function parsePlace(value) {
-  const hit = /^([^~\s]{1,512})(?:~(\d{1,9}))?$/.exec(value);
-  return hit ? { cursor: hit[1] ?? "", skip: Number(hit[2] ?? 0) } : null;
+  const hit = /^([^~\s]{1,512})(?:~(\d{1,9})(?:~(\d)(?:~(\d{1,15}))?)?)?$/.exec(value);
+  if (!hit) return null;
+  const [, cursor, skip = 0, log, time] = hit;
+  return {
+    cursor, skip: Number(skip), ...(log === undefined ? {} : { log: Number(log) }), ...(time === undefined ? {} : { time: Number(time) }),
+  };
 }
 
 /** @param {Address} address */
@@ -142,7 +147,10 @@ function formatPane(pane) {
   const off = pane.chips.flatMap((chip, i) => (chip.on ? [] : [i]));
   if (off.length > 0) parts.push(`off=${off.join(",")}`);
   if (pane.at && pane.at.cursor.length <= MAX_CURSOR) {
-    parts.push(`at=${encode(pane.at.cursor)}${pane.at.skip > 0 ? `~${Math.floor(pane.at.skip)}` : ""}`);
+    const { cursor, skip, log, time } = pane.at;
+    const rest = [skip, log, log === undefined ? undefined : time].filter((n) => n !== undefined).map(Math.floor);
+    if (log === undefined && skip <= 0) rest.pop();
+    parts.push([`at=${encode(cursor)}`, ...rest].join("~"));
   }
   if (pane.q !== "") parts.push(`q=${encode(pane.q)}`);
   if (pane.wrap !== null) parts.push(`wrap=${pane.wrap ? 1 : 0}`);

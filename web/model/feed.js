@@ -12,10 +12,12 @@
  * @typedef {import("./block.js").Rule} Rule
  * @typedef {{top: string | null, bottom: string | null, above: boolean, topAt: number | null,
  *   bottomAt: number | null}} Edge above: whether there is more before `top`
- * @typedef {{end: true} | {start: true} | {cursor: string, skip?: number, under?: Filter,
- *   link?: boolean}
- *   | {time: number} | {fraction: number} | {number: number}} Place skip: lines after the cursor,
- *   under the filter `under`, or else under this feed's; link: whether the line may be gone
+ * @typedef {{cursor: string, skip?: number, under?: Filter, link?: boolean, source?: string,
+ *   time?: number}} Spot skip: lines after the cursor, under the filter `under`, or else under this
+ *   feed's; link: whether the line may be gone; source: whose cursor it is, and time: where that is
+ *   among the other logs of a merge, ms
+ * @typedef {{end: true} | {start: true} | Spot | {time: number} | {fraction: number}
+ *   | {number: number}} Place
  * @typedef {{to: Ref | null, place: Place, exact: boolean, first: boolean}} Opened
  *
  * @typedef {object} Host what the pane does when something comes of it
@@ -122,7 +124,9 @@ export class Feed {
     if (!this.opening) this.before = { sources: this.sources, filter: this.filter, attached: this.attached };
     this.sources = sources;
     this.filter = filter;
-    this.opening = new Opening(place, sources, first, ++this.ids);
+    // Where the daemon cannot look for a place in each log of a merge, there is only the end.
+    const found = !this.merged || this.features.has("locate");
+    this.opening = new Opening(found ? place : { end: true }, sources, first, ++this.ids);
     this.stopped = false;
     this.#ask();
   }
@@ -262,22 +266,28 @@ export class Feed {
       else if ("start" in place && !this.features.has("locate")) this.#subscribe(source, { from: "start" });
       else if (!counted) this.#subscribe(source, { lines: 0 });
       if ("end" in place || ("start" in place && !this.features.has("locate"))) continue;
-      const near = "cursor" in place && ((!place.skip && !place.link) || !this.features.has("locate"));
-      if (near) {
-        this.#around(source, place.cursor);
-      } else if ("start" in place) {
-        this.#send({ type: "locate", source, fraction: 0, id: opening.id });
-      } else {
-        this.#send({ type: "locate", source, ...this.#where(place), id: opening.id });
-      }
+      this.#seek(source);
     }
   }
 
-  /** A place as the keys of `locate`. @param {Place} place */
-  #where(place) {
-    if (!("cursor" in place)) return place;
-    const { cursor, skip = 0, under = this.filter } = place;
-    return { cursor, skip, ...filterKeys(under) };
+  /** Looks for where the window that is being opened is in one log. @param {string} source */
+  #seek(source) {
+    const { place, time, owner, id } = /** @type {Opening} */ (this.opening);
+    const locates = this.features.has("locate");
+    if ("start" in place) {
+      this.#send({ type: "locate", source, fraction: 0, id });
+    } else if (!("cursor" in place)) {
+      this.#send({ type: "locate", source, ...place, id });
+    } else if (source !== owner) {
+      // In time beside the line of its log, whose answer may have to tell the time first.
+      if (time === time) this.#send({ type: "locate", source, time, id });
+      else if (!owner) this.#send({ type: "locate", source, fraction: 1, id });
+    } else if (!locates || (!place.skip && !place.link && (!this.merged || time === time))) {
+      this.#around(source, place.cursor);
+    } else {
+      const { cursor, skip = 0, under = this.filter } = place;
+      this.#send({ type: "locate", source, cursor, skip, ...filterKeys(under), id });
+    }
   }
 
   /** Asks for the lines around a cursor. @param {string} source @param {string} cursor */
@@ -288,11 +298,15 @@ export class Feed {
     } else {
       // Without paging forward, everything from there to the end has to come.
       const opening = /** @type {Opening} */ (this.opening);
-      const none = () => new Block({ source, text: "", starts: new Uint32Array(0), start: cursor, end: cursor, t: 0, at: null, number: null });
-      opening.page(source, "above", none(), true);
-      opening.page(source, "below", none(), false);
+      opening.page(source, "above", this.#nothing(source, cursor), true);
+      opening.page(source, "below", this.#nothing(source, cursor), false);
       if (opening.complete) this.#opened();
     }
+  }
+
+  /** A page without lines. @param {string} source @param {string} [cursor] where it is */
+  #nothing(source, cursor = this.opening?.edge(source).bottom ?? "") {
+    return new Block({ source, text: "", starts: new Uint32Array(0), start: cursor, end: cursor, t: 0, at: null, number: null });
   }
 
   /**
@@ -476,7 +490,7 @@ export class Feed {
     this.atEnd.clear();
     this.attached = true;
     for (const [source, edge] of this.edges) {
-      if (edge.bottom !== null) this.#subscribe(source, { cursor: edge.bottom });
+      this.#subscribe(source, edge.bottom === null ? { lines: 0 } : { cursor: edge.bottom });
     }
   }
 
@@ -493,27 +507,58 @@ export class Feed {
     const opening = this.opening;
     if (!opening || !this.sources.includes(head.source)) return;
     if (head.id !== undefined && head.id !== opening.id) return;
-    if (head.cursor === null) {
-      // Beyond the end: the nearest there is.
-      opening.exact = false;
-      if (head.oldest) this.#around(head.source, head.oldest);
-      else this.open(this.sources, this.filter, { end: true });
-      return;
+    const { source, cursor, oldest } = head;
+    const { owner } = opening;
+    if (cursor === null || head.exact === false) opening.exact = false;
+    if (source === owner && opening.time !== opening.time) {
+      // Now it is known where this is among the others; without a time, they show their ends.
+      opening.time = head.time ?? NaN;
+      for (const other of this.sources) {
+        if (other === owner) continue;
+        if (head.time === undefined) this.#send({ type: "locate", source: other, fraction: 1, id: opening.id });
+        else this.#seek(other);
+      }
     }
-    if (head.exact === false) opening.exact = false;
-    this.#around(head.source, head.cursor);
+    if (cursor === null) {
+      // Beyond the end, or gone: the nearest there is.
+      if (oldest) this.#around(source, oldest);
+      else this.open(this.sources, this.filter, { end: true });
+    } else if (this.merged && source !== owner && oldest && head.time === undefined) {
+      // A log without times is before all that have one.
+      this.#send({ type: "locate", source, fraction: 1, id: opening.id });
+    } else {
+      this.#around(source, cursor);
+    }
   }
 
   /** @param {import("./protocol.js").Failure} head */
   #error(head) {
     if (head.source !== undefined && !this.sources.includes(head.source)) return;
-    if (head.source !== undefined && head.id !== undefined) {
-      const queue = this.requests.get(head.source);
-      const index = queue?.findIndex((request) => request.id === head.id) ?? -1;
-      if (queue && index >= 0) queue.splice(index, 1);
+    const { source = "", id, code } = head;
+    const queue = this.requests.get(source) ?? [];
+    const index = id === undefined ? -1 : queue.findIndex((one) => one.id === id);
+    const [request] = index < 0 ? [] : queue.splice(index, 1);
+    const { opening } = this;
+    if (opening && code === "bad-pattern") {
+      this.#restore();
+    } else if (opening && source && (request ? request.opening === opening : id === opening.id || id === this.awaited.get(source))) {
+      if (this.merged) return this.#without(opening, source);
+      // The place is not kept any more; a log that cannot be subscribed to has no end either.
+      if (id !== this.awaited.get(source)) this.open(this.sources, this.filter, { end: true });
+    } else if (request?.purpose === "above" && code === "gone") {
+      const edge = this.edges.get(source);
+      if (edge) edge.above = false;
     }
-    if (head.code === "bad-pattern" && this.opening) this.#restore();
     this.host.failed(head.message, head.code);
+    return undefined;
+  }
+
+  /** A log of a merge of which nothing can be had does not keep the others from being shown. @param {Opening} opening @param {string} source */
+  #without(opening, source) {
+    for (const direction of /** @type {const} */ (["above", "below"])) {
+      if (!opening.pages.get(source)?.[direction]) opening.page(source, direction, this.#nothing(source), false);
+    }
+    if (opening.complete) this.#opened();
   }
 
   /** The new window cannot be had: the old one goes on, exactly where it stopped. */
@@ -529,6 +574,7 @@ export class Feed {
     const opening = /** @type {Opening} */ (this.opening);
     const live = opening.subscribed.size > 0;
     this.opening = null;
+    this.requests.clear(); // what is still under way is of the window before
     this.blocks.clear();
     this.weave.clear();
     this.kept = 0;
@@ -551,7 +597,7 @@ export class Feed {
   #fill(opening) {
     if (this.merged) {
       if (this.attached) for (const source of this.sources) opening.atEnd.add(source);
-      return this.weave.open(opening.pages, this.edges, opening.atEnd);
+      return this.weave.open(opening.pages, this.edges, opening.atEnd, { source: opening.owner, time: opening.time });
     }
     const pages = opening.pages.get(this.sources[0]);
     if (pages?.above) this.blocks.prepend(pages.above);
@@ -621,6 +667,11 @@ class Opening {
     this.id = id;
     this.place = place;
     this.sources = sources;
+    /** Whose line is asked for; "" for none's. */
+    this.owner = "cursor" in place ? (place.source ?? sources[0]) : "";
+    if (!sources.includes(this.owner)) this.owner = "";
+    /** Where that is in time, for the other logs, ms; NaN as long as nobody knows. */
+    this.time = ("time" in place ? place.time : undefined) ?? NaN;
     /** Whether the logs are others than before. */
     this.first = first;
     this.exact = true;
@@ -662,7 +713,7 @@ class Opening {
       edge.topAt = block.at;
       edge.above = more;
     } else {
-      edge.bottom = block.end;
+      edge.bottom = block.end || null;
       if (!more) this.atEnd.add(source);
     }
   }

@@ -65,8 +65,8 @@ export class Weave {
       for (to = from + 1; to < block.count; to++) {
         if (this.#place(block.source, times[to], floor, limit) !== place) break;
       }
-      const part = from === 0 && to === block.count ? block : slice(block, from, to);
-      const before = place === blocks.end ? this.newest : this.#orderAt(place - 1);
+      const part = from === 0 && to === block.count ? block : cut(block, times, from, to);
+      const before = place === blocks.end ? this.newest : this.orderAt(place - 1);
       for (let i = 0; i < part.count; i++) {
         const late = before - times[from + i];
         if (late > 0) (part.late ??= new Map()).set(i, late);
@@ -96,11 +96,11 @@ export class Weave {
   }
 
   /**
-   * The time that a row may not be before: that of the nearest one, upwards from `ord`, that did not
+   * Where a row is in time, among the other logs: that of the nearest one, upwards from `ord`, that did not
    * come too late itself. -Infinity where there is none.
    * @param {number} ord @returns {number}
    */
-  #orderAt(ord) {
+  orderAt(ord) {
     for (let at = ord; ; at--) {
       const ref = this.blocks.at(at);
       if (!ref) return -Infinity;
@@ -141,9 +141,9 @@ export class Weave {
         while (from > 0 && times[from - 1] >= watermark) from--;
         if (from === last.count) break;
         waiting.pop();
-        ready.push(from ? slice(last, from, last.count) : last);
+        ready.push(from ? cut(last, times, from, last.count) : last);
         if (from) {
-          waiting.push(slice(last, 0, from));
+          waiting.push(cut(last, times, 0, from));
           break;
         }
       }
@@ -187,9 +187,9 @@ export class Weave {
         while (to < first.count && times[to] <= watermark) to++;
         if (to === 0) break;
         waiting.shift();
-        ready.push(to < first.count ? slice(first, 0, to) : first);
+        ready.push(to < first.count ? cut(first, times, 0, to) : first);
         if (to < first.count) {
-          waiting.unshift(slice(first, to, first.count));
+          waiting.unshift(cut(first, times, to, first.count));
           break;
         }
       }
@@ -234,7 +234,7 @@ export class Weave {
       const times = timesOf(block, this.host.timeOf);
       let to = best.i + 1;
       while (to < block.count && times[to] <= second) to++;
-      out.push(best.i === 0 && to === block.count ? block : slice(block, best.i, to));
+      out.push(best.i === 0 && to === block.count ? block : cut(block, times, best.i, to));
       best.i = to;
       if (to === block.count) {
         best.k++;
@@ -248,17 +248,28 @@ export class Weave {
    * @param {Map<string, {above?: Block, below?: Block}>} pages
    * @param {Map<string, Edge>} edges
    * @param {Set<string>} atEnd
-   * @returns {Ref | null} the first line of the lower pages
+   * @param {{source: string, time: number}} at whose line was asked for, "" for nobody's, and where
+   *   it is in time, NaN when that is not known
+   * @returns {Ref | null} that line, or the one nearest to it
    */
-  open(pages, edges, atEnd) {
+  open(pages, edges, atEnd, at) {
+    const { timeOf } = this.host;
+    /** @type {Block[]} */
+    const lower = [];
     for (const [source, { above, below }] of pages) {
-      if (above?.count) this.back.set(source, [above]);
-      if (below?.count) this.ahead.set(source, [below]);
+      let parts = [above ? [above] : [], below ? [below] : []];
+      if (source !== at.source) parts = parted([above, below], at.time, timeOf);
+      else if (below) notBefore(below, at.time, timeOf);
+      const [upper, behind] = parts.map((blocks) => blocks.filter((block) => block.count));
+      if (upper.length) this.back.set(source, upper);
+      // The line that was asked for goes before all others of its time.
+      if (behind.length) (source === at.source ? lower.unshift(...behind) : lower.push(...behind));
     }
+    for (const block of lower) this.ahead.set(block.source, [...(this.ahead.get(block.source) ?? []), block]);
     this.placeBelow(edges, atEnd);
     const first = this.blocks.at(this.blocks.first);
     this.placeAbove(edges);
-    return first;
+    return first ?? this.blocks.at(this.blocks.end - 1);
   }
 
   /**
@@ -273,7 +284,7 @@ export class Weave {
       if (!edge || block.rule) continue;
       if (block.part && !block.part.last) {
         const waiting = this.back.get(block.source) ?? [];
-        waiting.push(slice(block, 0, block.count));
+        waiting.push(cut(block, timesOf(block, this.host.timeOf), 0, block.count));
         this.back.set(block.source, waiting);
       } else {
         this.back.delete(block.source);
@@ -290,7 +301,7 @@ export class Weave {
       if (!edge || block.rule) continue;
       if (block.part && !block.part.first) {
         const waiting = this.ahead.get(block.source) ?? [];
-        waiting.unshift(slice(block, 0, block.count));
+        waiting.unshift(cut(block, timesOf(block, this.host.timeOf), 0, block.count));
         this.ahead.set(block.source, waiting);
       } else {
         this.ahead.delete(block.source);
@@ -322,6 +333,55 @@ export function timesOf(block, timeOf) {
   for (let i = 0; i < times.length && times[i] !== times[i]; i++) times[i] = first;
   cache.set(block, times);
   return times;
+}
+
+/**
+ * Some lines of a block as one of their own, with the times that they had in it.
+ * @param {Block} block @param {Float64Array} times @param {number} from @param {number} to exclusive
+ */
+function cut(block, times, from, to) {
+  const part = slice(block, from, to);
+  cache.set(part, times.slice(from, to));
+  return part;
+}
+
+/**
+ * Two pages of a log, the lines of the second right behind those of the first, as what is before a
+ * time and what is not: the daemon looks for a time among lines that may not be in its order.
+ * @param {(Block | undefined)[]} pages @param {number} t @param {(block: Block, i: number) => number} timeOf
+ * @returns {Block[][]}
+ */
+function parted(pages, t, timeOf) {
+  /** @type {Block[]} */
+  const before = [];
+  /** @type {Block[]} */
+  const behind = [];
+  pages.forEach((page, k) => {
+    if (!page) return;
+    const times = timesOf(page, timeOf);
+    let i = behind.length ? 0 : times.findIndex((time) => time >= t);
+    if (t !== t) i = k ? 0 : page.count;
+    else if (i < 0) i = page.count;
+    if (i > 0) before.push(i < page.count ? cut(page, times, 0, i) : page);
+    if (i < page.count) behind.push(i > 0 ? cut(page, times, i, page.count) : page);
+  });
+  return [before, behind];
+}
+
+/**
+ * The first lines of a block belong at a time or behind it, whatever they say themselves.
+ * @param {Block} block @param {number} t @param {(block: Block, i: number) => number} timeOf
+ */
+function notBefore(block, t, timeOf) {
+  const times = timesOf(block, timeOf);
+  let silent = true;
+  for (let i = 0; i < block.count; i++) {
+    const said = timeOf(block, i);
+    if (said === said) silent = false;
+    if (!silent && !(times[i] < t)) return;
+    if (t - said > SETTLE) (block.late ??= new Map()).set(i, t - said);
+    if (t === t) times[i] = t;
+  }
 }
 
 /** @type {WeakMap<Block, Float64Array>} */

@@ -49,9 +49,9 @@ export function wrap(text, columns, indent = HANG) {
       cell = cellWidth(cp);
     }
     if (column + cell > width) {
-      // A space that does not fit hangs over the edge, where nobody sees it. Else what stands
-      // behind the break is looked at again: less than a line, and each line only once.
-      if (code === 0x20) i += 1;
+      // One or two spaces that do not fit hang over the edge, where nobody sees them. Else what
+      // stands behind the break is looked at again: less than a line, and each line only once.
+      if (code === 0x20) i += text.charCodeAt(i + 1) === 0x20 ? 2 : 1;
       else if (chance > start) i = chance;
       breaks.push(i);
       start = chance = i;

@@ -38,11 +38,11 @@ export class AddressBar {
   /** @param {Pane} pane @returns {import("../model/address.js").Pane} */
   #of(pane) {
     const hold = pane.following ? null : (pane.current ?? pane.firstVisible);
-    const at = hold && this.host.features.has("locate") ? pane.placeOf(hold) : null;
+    const at = hold && this.host.features.has("locate") ? addressOf(pane, pane.placeOf(hold)) : null;
     const { wrap, raw } = pane.looks.options;
     return {
       ...emptyPane(), sources: pane.shown, chips: pane.chips, q: pane.finder.text,
-      at: at && { cursor: at.cursor, skip: at.skip }, wrap: wrap === innerWidth < 600 ? null : wrap, raw: raw || null,
+      at, wrap: wrap === innerWidth < 600 ? null : wrap, raw: raw || null,
     };
   }
 
@@ -98,7 +98,8 @@ export class AddressBar {
       if (wanted.at && !features.has("locate")) wanted.at = null;
       if (wanted.at) pane.landed = (opened) => this.#explain(pane, opened);
       pane.unseen = 0;
-      show(pane, wanted.sources, wanted.at ? { ...wanted.at, link: true } : { end: true });
+      const { at, sources: names } = wanted;
+      show(pane, names, at ? { ...at, source: names[at.log ?? 0], link: true } : { end: true });
       if (wanted.wrap !== null) pane.setWrap(wanted.wrap);
       if (wanted.raw !== null) pane.setRaw(wanted.raw);
       if (wanted.q) pane.finder.show(wanted.q);
@@ -130,8 +131,8 @@ export class AddressBar {
     const located = features.has("locate")
       ? await link?.ask({ type: "locate", source: ref.block.source, cursor: place.cursor, skip: place.skip, ...filterKeys(place.under) })
       : null;
-    const own = located?.type === "located" && located.cursor ? { cursor: located.cursor, skip: 0 } : { cursor: place.cursor, skip: place.skip };
-    const wanted = { panes: [{ ...this.#of(pane), at: own }] };
+    const own = located?.type === "located" && located.cursor ? { ...place, cursor: located.cursor, skip: 0 } : place;
+    const wanted = { panes: [{ ...this.#of(pane), at: addressOf(pane, own) }] };
     const problem = tooLong(wanted);
     if (problem) return say(problem);
     const url = new URL(location.href);
@@ -139,4 +140,10 @@ export class AddressBar {
     say((await copy(url.href)) ? "Link to this line copied" : "The browser does not let the page copy.");
     return undefined;
   }
+}
+
+/** A place as the address has it: of several logs it says which. @param {Pane} pane @param {import("../view/viewport.js").Spot} spot */
+function addressOf(pane, { cursor, skip, source, time }) {
+  if (pane.shown.length < 2) return { cursor, skip };
+  return { cursor, skip, log: pane.shown.indexOf(source), ...(time !== undefined && time >= 0 ? { time: Math.floor(time) } : {}) };
 }

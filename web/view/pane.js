@@ -203,12 +203,8 @@ export class Pane extends Reader {
   openAgain() {
     const hold = this.following ? null : this.held();
     if (!hold) return this.openAt({ end: true });
-    const { block } = resolve(hold);
     this.landing = this.layout.yOf(hold) - this.paper.top;
-    const visible = this.shown.filter((name) => !this.hidden.has(name));
-    if (visible.length > 1) return this.openAt({ time: this.looks.timeNear(resolve(hold).block, resolve(hold).i) });
-    const place = visible.includes(block.source) ? this.placeOf(hold) : { end: /** @type {const} */ (true) };
-    return this.openAt(place);
+    return this.openAt(this.placeOf(hold));
   }
 
   /**

@@ -3,10 +3,9 @@
  *
  * @typedef {import("../model/block.js").Ref} Ref
  * @typedef {import("../model/block.js").Block} Block
- * @typedef {import("../model/protocol.js").Filter} Filter
  * @typedef {import("../model/feed.js").Place} Place
  * @typedef {import("../model/feed.js").Opened} Opened
- * @typedef {{ref: Ref, source: string, cursor: string, skip: number, under: Filter, ms: number}} Bookmark
+ * @typedef {import("./viewport.js").Spot & {ref: Ref, ms: number}} Bookmark
  *
  * @typedef {object} LineHost what it asks of the page beside what a viewport does
  * @property {(text: string) => void} toast
@@ -312,7 +311,7 @@ export class Reader extends Viewport {
     else {
       if (this.bookmarks.length >= MOST_BOOKMARKS) this.bookmarks.shift();
       const ms = this.looks.timeNear(at.block, at.i);
-      this.bookmarks.push({ ref: at, source: at.block.source, ...this.placeOf(at), ms });
+      this.bookmarks.push({ ref: at, ...this.placeOf(at), ms });
     }
     const last = this.bookmarks[this.bookmarks.length - 1];
     this.looks.set({ bookmark: last?.ms ?? NaN });
@@ -331,7 +330,7 @@ export class Reader extends Viewport {
     this.landed = (opened) => {
       if (opened.to) this.bookmarks[index] = { ...mark, ref: resolve(opened.to) };
     };
-    this.jump({ cursor: mark.cursor, skip: mark.skip, under: mark.under });
+    this.jump({ cursor: mark.cursor, skip: mark.skip, under: mark.under, source: mark.source, time: mark.time });
     return undefined;
   }
 

@@ -9,6 +9,7 @@
  * @typedef {import("../model/block.js").Block} Block
  * @typedef {import("../model/layout.js").Placed} Placed
  * @typedef {import("../model/feed.js").Opened} Opened
+ * @typedef {import("../model/feed.js").Spot & {skip: number, under: import("../model/protocol.js").Filter, source: string}} Spot
  *
  * @typedef {object} ViewHost what it asks of the page
  * @property {(command: object) => boolean} send
@@ -166,10 +167,13 @@ export class Viewport {
     if (!Number.isNaN(y)) this.layout.fix(ref, y);
   }
 
-  /** A line as a place: it survives whatever happens to what is held. @param {Ref} ref */
+  /** A line as a place: it survives whatever happens to what is held. @param {Ref} ref @returns {Spot} */
   placeOf(ref) {
     const { block, i } = resolve(ref);
-    return { cursor: block.start, skip: block.skip + i, under: this.feed.filter };
+    const place = { cursor: block.start, skip: block.skip + i, under: this.feed.filter, source: block.source };
+    if (!this.feed.merged) return place;
+    const time = this.feed.weave.orderAt(block.base + i);
+    return Number.isFinite(time) ? { ...place, time } : place;
   }
 
   /** The user goes up, or begins to read. */

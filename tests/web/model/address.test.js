@@ -42,7 +42,10 @@ test("property: every address survives the way through the address bar", () => {
       kind: r.pick(/** @type {const} */ (["show", "hide", "mark"])), form: r.pick(/** @type {const} */ (["text", "regex"])), text: word(),
       caseRule: r.pick(/** @type {const} */ (["smart", "match", "ignore"])), word: r.next() < 0.3, on: r.next() < 0.7,
     })),
-    at: r.next() < 0.5 ? null : { cursor: r.text(6, ["a", "1", ".", "-", "_", "%", "&"]) || "c", skip: r.int(0, 99) },
+    at: r.next() < 0.5 ? null : {
+      cursor: r.text(6, ["a", "1", ".", "-", "_", "%", "&"]) || "c", skip: r.int(0, 99),
+      ...r.pick([{}, { log: r.int(0, 7) }, { log: r.int(0, 7), time: r.int(0, 2e12) }]),
+    },
     q: r.next() < 0.5 ? "" : word(), wrap: r.pick([null, true, false]), raw: r.pick([null, true, false]),
     rest: /** @type {[string, string][]} */ (r.next() < 0.5 ? [] : [[`z${word()}`, word()]]),
   });

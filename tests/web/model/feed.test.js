@@ -38,7 +38,9 @@ class Daemon {
       const end = Math.min(log.length, start + command.lines);
       say({ type: "history", start: String(start), end: String(end), more: end < log.length }, log.slice(start, end));
     } else if (type === "locate") {
-      say({ type: "located", cursor: String(Math.floor(log.length * command.fraction)), exact: true });
+      const at = command.time !== undefined ? byTime(log, command.time)
+        : command.cursor !== undefined ? Number(command.cursor) + command.skip : Math.floor(log.length * command.fraction);
+      say({ type: "located", cursor: String(at), exact: true, ...(at < log.length ? { time: saysWhen(log[at]) } : {}) });
     } else {
       assert.fail(type);
     }
@@ -62,6 +64,15 @@ class Daemon {
     this.pipe = [];
     this.subscribed.clear();
   }
+}
+
+/** @param {string} line */
+const saysWhen = (line) => Number(line.split(" ")[2]);
+
+/** As a daemon looks: it takes a log to be in the order of its times, and its last line tells. @param {string[]} log @param {number} time */
+function byTime(log, time) {
+  const at = log.findIndex((line) => saysWhen(line) >= time);
+  return at < 0 || saysWhen(log[log.length - 1]) < time ? log.length : at;
 }
 
 /** @param {number} seed @param {string[]} names */
@@ -192,3 +203,65 @@ for (const names of [["a"], ["a", "b", "c"]]) {
     }
   });
 }
+
+test("property: a merge that is opened at a line shows that line, all of every log around it, and each in its time", () => {
+  const names = ["a", "b", "c", "silent"];
+  for (let seed = 0; seed < 60; seed += 1) {
+    const { r, daemon, feed, reader } = stage(seed, []);
+    for (const name of names) daemon.logs.set(name, []);
+    let clock = 100_000;
+    for (let n = 0; n < 450; n += 1) {
+      // Many lines have the same time; one log ends long before the others.
+      clock += r.pick([0, 0, 1, 400]);
+      const name = r.pick(n < 60 ? names : ["a", "b", "c"]);
+      const log = daemon.logs.get(name);
+      log?.push(`${name} ${log.length} ${clock}`);
+    }
+    // The last line of another came late, or its clock is wrong.
+    const late = daemon.logs.get("b");
+    late?.push(`b ${late.length} 100000`);
+    const source = r.pick(names);
+    const log = daemon.logs.get(source) ?? [];
+    if (!log.length) continue;
+    const i = r.pick([0, log.length - 1, r.int(0, log.length - 1)]);
+    const time = Math.max(...log.slice(0, i + 1).map(saysWhen));
+    /** @type {any} */ let opened = null;
+    feed.host.opened = (how) => { opened = how; };
+    reader.following = false;
+    const skip = r.int(0, Math.min(i, 5));
+    feed.open(names, {}, { cursor: String(i - skip), skip, source, time });
+    deliverAll({ daemon, feed });
+    assert.equal(opened.to.block.line(opened.to.i), log[i], `seed ${seed}: the line itself`);
+    feed.blocks.limits = { bytes: 1e9, lines: 1e9 };
+    for (let guard = 0; guard < 20; guard += 1) {
+      feed.wantAbove();
+      feed.wantBelow();
+      deliverAll({ daemon, feed });
+    }
+    const rows = rowsOf(feed.blocks).filter((row) => !row.startsWith("--"));
+    for (const name of names) assert.deepEqual(rows.filter((row) => row.startsWith(`${name} `)), daemon.logs.get(name), `seed ${seed}: all of ${name}`);
+    let before = -Infinity;
+    for (const row of rows) {
+      if (saysWhen(row) === 100_000 && row.startsWith("b ")) continue;
+      assert.ok(saysWhen(row) >= before, `seed ${seed}: ${row} stands behind ${before}`);
+      before = saysWhen(row);
+    }
+  }
+});
+
+test("a log of a merge that cannot be had does not keep the others away", () => {
+  const { daemon, feed } = stage(1, ["a", "b"]);
+  const send = daemon.send.bind(daemon);
+  daemon.send = (command) => {
+    if (command.source !== "b" || command.type === "subscribe") return send(command);
+    daemon.pipe.push({ head: { type: "error", source: "b", id: command.id, code: "gone", message: "not kept" }, body: null });
+    return true;
+  };
+  const log = daemon.logs.get("a") ?? [];
+  for (const place of [{ end: /** @type {const} */ (true) }, { time: saysWhen(log[5]) }, { cursor: "7", skip: 0, source: "a", time: saysWhen(log[7]) }]) {
+    feed.open(["a", "b"], {}, place);
+    deliverAll({ daemon, feed });
+    assert.equal(feed.opening, null);
+    assert.ok(held(feed, "a").length > 0, JSON.stringify(place));
+  }
+});

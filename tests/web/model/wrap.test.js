@@ -27,6 +27,7 @@ test("breaks come after spaces and the signs of addresses, else at the cell", ()
 test("a space at the edge hangs over it and makes no line of its own", () => {
   assert.deepEqual(lines(`${"x".repeat(16)} y`, 16), [`${"x".repeat(16)} `, "y"]);
   assert.deepEqual(wrap(`${"x".repeat(16)} `, 16), []);
+  assert.deepEqual(lines(`${"x".repeat(16)}  y`, 16), [`${"x".repeat(16)}  `, "y"]);
 });
 
 test("wide characters are not cut in half", () => {
@@ -45,7 +46,7 @@ test("property: lines fit, lose nothing, and make progress", () => {
     assert.equal(got.join(""), text);
     got.forEach((line, i) => {
       const width = i === 0 ? first : Math.max(4, first - indent);
-      const hanging = line.endsWith(" ") ? 1 : 0;
+      const hanging = line.endsWith("  ") ? 2 : line.endsWith(" ") ? 1 : 0;
       assert.ok(cells(line) - hanging <= width, JSON.stringify({ text, columns, indent, line }));
       assert.ok(line.length > 0 || text === "");
     });
