@@ -68,7 +68,14 @@ _COMMENT = re.compile(
     rb"^[ \t]*(?://[^\n]*|/\*(?:[^*]|\*(?!/))*\*/)[ \t]*$|/\*\* @(?:[^*]|\*(?!/))*\*/ ?",
     re.MULTILINE,
 )
-_INDENT = re.compile(rb"^[ \t]+", re.MULTILINE)
+_BLANK = re.compile(rb"^\s+", re.MULTILINE)
+#: Spaces beside signs, which only please. A line with what they may matter to (a template, a
+#: regular expression, a comment) is kept whole, and so is a string.
+_SPACED = re.compile(
+    rb"""(^[^\n]*[`'/][^\n]*$|"(?:[^"\\\n]|\\.)*")"""
+    rb"""| ([=<>&|?:,;{}()*!\[\]]+) ?|(?<=[=<>&|?:,;{}()*!\[\]]) """,
+    re.MULTILINE,
+)
 _LEAN = (".js", ".css")
 _FOREVER = "public, max-age=31536000, immutable"
 _ATTRIBUTE = re.compile(r'(\b(?:href|src)=")(?:\./)?([^":]+)(")')
@@ -97,11 +104,11 @@ def read_page(directory: Path) -> dict[str, bytes]:
 
 def lean(name: str, source: bytes) -> bytes:
     """Return a file as it is sent: scripts and styles without what only their authors read, a third
-    of them. Their lines keep their numbers."""
+    of them."""
     if not name.endswith(_LEAN):
         return source
-    source = _COMMENT.sub(lambda comment: b"\n" * comment[0].count(b"\n"), source)
-    return _INDENT.sub(b"", source)
+    source = _BLANK.sub(b"", _COMMENT.sub(b"", source))
+    return _SPACED.sub(rb"\1\2", source) if name.endswith(".js") else source
 
 
 class _File:
