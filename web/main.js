@@ -312,6 +312,7 @@ function take(link, head, body) {
   if (head.type === "hello") hello(link, head);
   else if (head.type === "sources") setSources(head.sources);
   else if (head.type === "activity") pulse(head);
+  else if (head.type === "rates") activity.hour(head.sources, Date.now());
   else link.pane?.message(head, body);
 }
 
@@ -326,6 +327,7 @@ function hello(link, head) {
     drawViews();
     root.classList.toggle("no-locate", !features.has("locate"));
     if (features.has("activity")) link.socket.send({ type: "activity" });
+    activity.scale = 0;
     session().then((who) => { signedIn = who === "in"; });
     for (const pane of desk.panes) pane.looks.set({ zone });
     setSources(head.sources);
@@ -383,6 +385,10 @@ function pulse(head) {
     activity.add(source, lines, size, errors, now, shown.has(source));
     if (document.hidden || !shown.has(source)) notify.news(source, lines, errors);
     for (const pane of desk.panes) if (pane.map.source === source) pane.map.grow(size);
+  }
+  if (features.has("rates") && !activity.scale) { // not before: what is passing has been counted now
+    activity.scale = 1;
+    desk.links[0].socket.send({ type: "rates" });
   }
 }
 

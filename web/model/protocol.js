@@ -37,6 +37,7 @@
  * @typedef {{type: "match", source: string, cursor: Cursor, count: number, id?: number,
  *   rule?: string, t?: number}} Match
  * @typedef {{type: "activity", sources: Record<string, number[]>, t?: number}} Activity
+ * @typedef {{type: "rates", minutes: number, sources: Record<string, number[][]>, t?: number}} Rates
  * @typedef {{type: "extent", source: string, id?: number,
  *   files: {name: string, size: number, exact?: boolean, first?: number, start?: Cursor}[]}} Extent
  * @typedef {{type: "outline", source: string, id?: number, buckets: (number[] | null)[],
@@ -45,7 +46,7 @@
  * @typedef {{type: "pong", t: number, id?: number}} Pong
  *
  * @typedef {Hello | Sources | Subscribed | Unsubscribed | Lines | History | Gap | Event | Failure
- *   | Located | Found | Match | Activity | Extent | Outline | Behind | Pong} Head
+ *   | Located | Found | Match | Activity | Rates | Extent | Outline | Behind | Pong} Head
  */
 
 export const SUBPROTOCOL = "tailws.v1";

@@ -209,6 +209,7 @@ export class Sources {
       source.name,
       source.detail,
       quiet ? `quiet for ${duration(quiet)}` : lineRate ? `${rate(lineRate)} lines` : "",
+      this.activity.told(source.name),
       source.size !== undefined ? bytes(source.size) : "",
       source.path,
     ];
@@ -241,16 +242,17 @@ export class Sources {
       const { source } = this.rows[first + k];
       const pulse = source && this.activity.pulses.get(source.name);
       if (!pulse || STATES[source.state]) continue;
-      const most = Math.max(...pulse.lines);
+      const { lines, errors } = pulse.bars[this.activity.scale];
+      const most = Math.max(...lines);
       if (!most) continue;
       const foot = k * high + (high + BAR_HEIGHT) / 2;
       for (let i = 0; i < BARS; i++) {
-        if (!pulse.lines[i]) continue;
-        const tall = Math.max(1, Math.sqrt(pulse.lines[i] / most) * BAR_HEIGHT);
+        if (!lines[i]) continue;
+        const tall = Math.max(1, Math.sqrt(lines[i] / most) * BAR_HEIGHT);
         context.fillStyle = plain;
         context.fillRect(i * step, foot - tall, step - 0.8, tall);
-        if (!pulse.errors[i]) continue;
-        const bad = Math.max(2, tall * Math.min(1, pulse.errors[i] / pulse.lines[i]));
+        if (!errors[i]) continue;
+        const bad = Math.max(2, tall * Math.min(1, errors[i] / lines[i]));
         context.fillStyle = red;
         context.fillRect(i * step, foot - bad, step - 0.8, bad);
       }

@@ -1,0 +1,38 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { Activity, BARS } from "../../../web/model/activity.js";
+
+const MINUTE = 60_000;
+const hour = (/** @type {Activity} */ activity) => [...activity.of("app").bars[1].lines];
+
+test("the hour that the daemon tells is laid over the bars, and goes on with what comes", () => {
+  const activity = new Activity(0);
+  activity.scale = 1;
+  const lines = Array.from({ length: 60 }, (_, i) => i);
+  activity.hour({ app: [lines, lines.map(() => 0), lines.map((n) => (n === 59 ? 2 : 0))] }, 0);
+  assert.deepEqual(hour(activity), Array.from({ length: BARS }, (_, k) => 9 * k + 3));
+  assert.equal(activity.told("app"), "1,770 lines, 2 errors in the last hour");
+  activity.add("app", 30, 1, 0, 1000, true);
+  assert.equal(hour(activity)[BARS - 1], 174 + 30);
+  activity.tick(3 * MINUTE);
+  assert.equal(hour(activity)[BARS - 2], 174 + 30);
+  assert.equal(hour(activity)[BARS - 1], 0);
+  activity.tick(300 * MINUTE);
+  assert.equal(activity.told("app"), "");
+});
+
+test("an hour that has just begun, and one that is told again after a reconnect", () => {
+  const activity = new Activity(0);
+  activity.scale = 1;
+  for (let k = 0; k < 2; k += 1) activity.hour({ app: [[5, 7], [0, 0], [0, 0]] }, 0);
+  assert.deepEqual(hour(activity).slice(-2), [0, 12]);
+  assert.equal(activity.told("other"), "");
+});
+
+test("the rate is of the last seconds, whatever is drawn", () => {
+  const activity = new Activity(0);
+  activity.scale = 1;
+  for (let t = 0; t < 30; t += 1) activity.add("app", 8, 1, 0, t * 1000, true);
+  assert.equal(activity.rate("app"), 8);
+});
