@@ -80,6 +80,7 @@ class _Subscription:
     next: int
     keep: Callable[[str], bool]
     filtered: bool
+    there: int  # lines that were there before
 
 
 @dataclass
@@ -385,8 +386,9 @@ class FakeDaemon:
                 "source": name,
                 "start": str(start),
                 "end": str(sub.next),
-                "t": _now(),
             }
+            if start >= sub.there:
+                head["t"] = _now()
             if len(log.lines) < 200_000:
                 head["at"] = log.at(start)
             if not sub.filtered:
@@ -443,7 +445,7 @@ class FakeDaemon:
             while start > least and wanted > 0:
                 start -= 1
                 wanted -= keep(log.lines[start])
-        sub = _Subscription(start, keep, filtered)
+        sub = _Subscription(start, keep, filtered, len(log.lines))
         client.subscriptions[log.name] = sub
         await self._say(
             client, {"type": "subscribed", "source": log.name, "cursor": str(start), **ident}

@@ -407,10 +407,100 @@ def phone(studio: Studio, scheme: str) -> None:
         studio.shoot(page, f"phone-sources-{scheme}")
 
 
+def menus(studio: Studio, scheme: str) -> None:
+    """What a line offers, what can be had as a file, a saved view, the tools of a row."""
+    with studio.page("#s=app/orders-api&hide=cache", scheme=scheme) as page:
+        page.keyboard.press(" ")
+        page.mouse.move(500, 400)
+        time.sleep(0.4)
+        studio.shoot(page, f"row-tools-{scheme}")
+        page.locator(".row:not(.rule)").nth(20).click()
+        page.keyboard.press("Shift+F10")
+        studio.save(page, f"row-menu-{scheme}")
+        page.keyboard.press("Escape")
+        page.keyboard.press("D")
+        studio.save(page, f"download-{scheme}")
+        page.keyboard.press("Escape")
+        page.get_by_role("button", name="Save view").click()
+        studio.save(page, f"save-view-{scheme}")
+        page.keyboard.press("Escape")
+        page.keyboard.press("m")
+        studio.shoot(page, f"bookmark-{scheme}")
+
+
+def panes(studio: Studio, scheme: str) -> None:
+    """Four panes, and a merge that is read, with a late line."""
+    fragment = "#s=app/orders-api&p=s=nginx/access&p=s=app/worker&p=s=app/mailer,nginx/error"
+    with studio.page(fragment, scheme=scheme) as page:
+        studio.save(page, f"panes-{scheme}")
+    with studio.page("#s=app/orders-api,nginx/access,app/worker", scheme=scheme) as page:
+        late = NOW - timedelta(seconds=90)
+        studio.daemon.write("app/worker", worker(random.Random(3), late))
+        studio.daemon.write("app/orders-api", orders(random.Random(9), NOW))
+        page.keyboard.press("k")
+        page.keyboard.press("k")
+        page.locator(".log-chip-name", has_text="access").click()
+        studio.save(page, f"merged-reading-{scheme}")
+
+
+def narrow(studio: Studio, scheme: str) -> None:
+    """A tablet, with and without its drawer."""
+    with studio.page("#s=app/orders-api", scheme=scheme) as page:
+        page.set_viewport_size({"width": 800, "height": 1000})
+        studio.save(page, f"tablet-{scheme}")
+        page.get_by_label("Sources", exact=True).first.click()
+        studio.save(page, f"tablet-sources-{scheme}")
+
+
+def phone_more(studio: Studio, scheme: str) -> None:
+    """Finding, time, menus and dialogs on a phone, and the smallest one."""
+    with studio.page("#s=app/orders-api", phone=True, scheme=scheme) as page:
+        studio.shoot(page, f"phone-following-{scheme}")
+        page.get_by_label("Find", exact=True).tap()
+        page.keyboard.type("timed out")
+        time.sleep(0.8)
+        studio.shoot(page, f"phone-find-{scheme}")
+        page.keyboard.press("Escape")
+        page.locator(".tab", has_text="Time").tap()
+        page.keyboard.type("yesterday 18:00")
+        time.sleep(0.3)
+        studio.shoot(page, f"phone-time-{scheme}")
+        page.keyboard.press("Escape")
+        page.get_by_label("More", exact=True).tap()
+        time.sleep(0.3)
+        studio.shoot(page, f"phone-menu-{scheme}")
+        page.get_by_text("Settings", exact=True).tap()
+        time.sleep(0.3)
+        studio.shoot(page, f"phone-settings-{scheme}")
+        page.keyboard.press("Escape")
+        page.get_by_label("More", exact=True).tap()
+        page.get_by_text("All keys", exact=True).tap()
+        time.sleep(0.3)
+        studio.shoot(page, f"phone-help-{scheme}")
+        page.keyboard.press("Escape")
+        page.locator(".tab", has_text="Filter").tap()
+        time.sleep(0.3)
+        studio.shoot(page, f"phone-filter-{scheme}")
+        page.keyboard.press("Escape")
+        page.set_viewport_size({"width": 320, "height": 568})
+        time.sleep(0.5)
+        studio.shoot(page, f"small-{scheme}")
+        page.locator(".tab", has_text="Prev error").tap()
+        time.sleep(0.8)
+        studio.shoot(page, f"small-error-{scheme}")
+        studio.daemon.token = "secret"
+        studio.daemon.cut()
+        page.wait_for_selector("dialog.login")
+        time.sleep(0.4)
+        studio.shoot(page, f"small-signed-out-{scheme}")
+        studio.daemon.token = None
+
+
 PICTURES = {
     "following": following, "reading": reading, "json": json_log, "filtered": filtered,
-    "split": split, "gap": gap, "reconnecting": reconnecting,
-    "signed-out": signed_out, "dialogs": dialogs, "empty": empty, "phone": phone,
+    "split": split, "panes": panes, "menus": menus, "gap": gap, "reconnecting": reconnecting,
+    "signed-out": signed_out, "dialogs": dialogs, "empty": empty, "narrow": narrow,
+    "phone": phone, "phone-more": phone_more,
 }  # fmt: skip
 
 

@@ -124,7 +124,7 @@ export class FilterBar {
     /** @type {Chip[]} */
     this.chips = [];
     this.field = h("input", {
-      type: "text", class: "chip-field", placeholder: "Show, hide or mark lines…", spellcheck: "false",
+      type: "text", class: "chip-field", placeholder: innerWidth < 600 ? "Filter lines…" : "Show, hide or mark lines…", spellcheck: "false",
       autocomplete: "off", autocapitalize: "none", "aria-label": "Filter: x shows, -x hides, +x marks, /x/ is a pattern",
       onkeydown: (/** @type {KeyboardEvent} */ event) => this.#key(event), oninput: () => this.#typed(),
     });

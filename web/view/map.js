@@ -167,7 +167,7 @@ export class LogMap {
   #place() {
     const { from, to, of } = this.shown;
     if (!this.height) return;
-    show(this.frame, to > from);
+    show(this.frame, to > Math.max(0, from));
     const scale = this.scale && !this.loaded ? this.scale : new MapScale([{ name: "", size: Math.max(1, of) }], this.height);
     const { top, height } = scale.frame(from, to);
     this.frame.style.transform = `translateY(${Math.round(top)}px)`;
@@ -219,7 +219,7 @@ export class LogMap {
     if (!scale) return;
     const wide = width > 60;
     const right = width - 9;
-    const most = wide ? right - 42 : right - 3;
+    const most = wide ? right - 48 : right - 3;
     if (this.buckets.length) {
       const plain = colour("--bar");
       const red = colour("--err");
