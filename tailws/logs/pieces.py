@@ -8,6 +8,7 @@ microseconds for each byte.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Generator
 from typing import Final, NamedTuple
@@ -28,6 +29,8 @@ LEAST: Final = 0.0003
 FIRST: Final = 32 * 1024
 SMALLEST: Final = 4 * 1024
 LARGEST: Final = 512 * 1024
+#: Bytes that are read from the disk ahead of who searches backwards.
+AHEAD: Final = 2 << 20
 #: Bytes before a block that are looked at for the head of a record, at first and at most.
 RECORD: Final = (4 * 1024, 64 * 1024)
 #: Bytes of one line that are looked at; the rest of a longer line is passed over.
@@ -210,11 +213,22 @@ class Backward:
         self.offset = offset
         self.start = start
         self._records = whole_records and not segment.codec.wide
+        self._asked = offset - AHEAD  # the kernel was asked to have what is behind it in memory
+
+    def _ask(self) -> None:
+        """Who reads backwards has to do what the kernel does for who reads forwards."""
+        asked = self._asked
+        if self.start < asked and self.offset < asked + AHEAD and self.segment.fd >= 0:
+            self._asked = max(self.start, asked - AHEAD)
+            length = asked - self._asked
+            os.posix_fadvise(self.segment.fd, self._asked, length, os.POSIX_FADV_WILLNEED)
 
     def piece(self, size: int) -> Generator[Pause, None, Piece | None]:
         """The lines before, about `size` bytes of them; None: there are no more."""
         segment, end = self.segment, self.offset
         codec = segment.codec
+        if not isinstance(segment, Archive):
+            self._ask()
         unit = len(codec.newline)
         if end <= self.start:
             return None

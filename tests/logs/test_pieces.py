@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import tempfile
 from pathlib import Path
 
@@ -106,3 +107,29 @@ def test_pieces_shrink_where_a_pattern_is_slow(monkeypatch: pytest.MonkeyPatch) 
         if pace.spent(pace.size):
             pace.begin()
     assert pace.size == pieces.LARGEST
+
+
+def test_who_reads_backwards_has_the_disk_read_ahead(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The kernel reads ahead for who goes forwards only: backwards it is told what comes next, in
+    large parts and before it is needed."""
+    monkeypatch.setattr(pieces, "AHEAD", 64 * 1024)
+    asked: list[tuple[int, int]] = []
+    advise = os.posix_fadvise
+
+    def noted(fd: int, offset: int, length: int, advice: int) -> None:
+        if advice == os.POSIX_FADV_WILLNEED:
+            asked.append((offset, offset + length))
+        advise(fd, offset, length, advice)
+
+    monkeypatch.setattr(os, "posix_fadvise", noted)
+    path = tmp_path / "app.log"
+    path.write_bytes(b"0123456\n" * 64 * 1024)
+    segment = Segment.open(str(path), Codec())
+    backward = Backward(segment, segment.size, 0)
+    while (piece := run(backward.piece(8192))) is not None:
+        reached = min([low for low, _ in asked], default=segment.size - pieces.AHEAD)
+        assert reached <= max(0, piece.end - pieces.AHEAD)
+    assert sorted(asked) == [(at, at + pieces.AHEAD) for at in range(0, 7 * 65536, 65536)]
+    segment.close()
