@@ -186,6 +186,7 @@ class Daemon:
         self.loop.on_signal(signal.SIGTERM, self.stop)
         self.loop.on_signal(signal.SIGINT, self.stop)
         self.loop.on_signal(signal.SIGHUP, self.reload)
+        self.loop.on_signal(signal.SIGCONT, self.catalog.was_stopped)
         signal.signal(signal.SIGPIPE, signal.SIG_IGN)
         # F_SETLEASE sends SIGIO to its holder when a writer comes; the answer is the only news.
         signal.signal(signal.SIGIO, signal.SIG_IGN)

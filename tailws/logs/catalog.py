@@ -36,8 +36,8 @@ GATHER = 0.02
 GATHER_MAX = 0.5
 #: Events from one directory between two looks by the clock that count as a flood.
 FLOOD = 2000
-#: Rounds by the clock in which directories are read though nothing about them has changed: not
-#: every network file system keeps their times.
+#: Rounds by the clock after which directories are read and names looked at though nothing about
+#: them has changed: not every network file system keeps their times.
 TRUSTED_ROUNDS = 15
 #: ns by which a directory's time must be older than the look at it to mean that nothing came after
 #: the look: the kernel's clock for files ticks every few milliseconds.
@@ -60,6 +60,16 @@ class Match(Struct, frozen=True):
     from_pattern: bool  # it holds a wildcard
 
 
+class Entry(Struct):
+    """A source, and what only its catalog has to know of it."""
+
+    source: Source
+    made_from: config.Source
+    directory: str
+    told: tuple[str, str]  # state and reason, as the list of logs has them
+    is_link: bool = True  # hints about its directory do not tell of its target
+
+
 class Catalog:
     """Owns the sources and the watches on directories."""
 
@@ -71,21 +81,20 @@ class Catalog:
         self._limits = limits
         self._on_change = on_change
         self._config: tuple[config.Source, ...] = ()
-        self._sources: dict[str, Source] = {}
-        self._made_from: dict[str, config.Source] = {}
-        self._states: dict[str, tuple[str, str]] = {}
+        self._entries: dict[str, Entry] = {}
+        self._unwatched: dict[str, Entry] = {}  # those read, and not watched by the kernel
         self._watches: dict[str, Watched | None] = {}
         self._changed_at: dict[str, int] = {}  # of each directory, ns, when it was last read
         self._scanned_at = 0
         self._rounds = 0  # by the clock since then
+        self._by_name = True  # in this round names are looked at, not only sizes
         self._glanced_at = float("-inf")
-        self._links: dict[str, bool] = {}  # sources whose path is a symbolic link
         self._pool = FilePool(limits.files.open_files)
         self._started = False
         self._gather: Timer | None = None
         self._gather_pause = GATHER
         self._poll: Timer | None = None
-        self._round: Iterator[Source] = iter(())
+        self._round: Iterator[Entry] = iter(())
         self._fast: Timer | None = None
         self._change_told = False
         self._too_many = False
@@ -95,20 +104,21 @@ class Catalog:
     # -- names
 
     def find(self, name: str) -> Source | None:
-        return self._sources.get(name)
+        entry = self._entries.get(name)
+        return entry.source if entry is not None else None
 
     def __iter__(self) -> Iterator[Source]:
-        return iter(self._sources.values())
+        return (entry.source for entry in self._entries.values())
 
     def __len__(self) -> int:
-        return len(self._sources)
+        return len(self._entries)
 
     def glance(self) -> None:
         """Bring up to date what the list says of each log: the page opens the one that lives."""
         now = self._loop.clock()
         if now - self._glanced_at >= GLANCE:
             self._glanced_at = now
-            for source in self._sources.values():
+            for source in self:
                 source.chain.glance()
 
     @property
@@ -123,13 +133,19 @@ class Catalog:
             self._limits = limits
             self._pool.limit = limits.files.open_files
             reading, retirement = _reading(limits), _retirement(limits)
-            for source in self._sources.values():
+            for source in self:
                 source.reading = reading
                 source.chain.retirement = retirement
         self._config = sources
         self._rescan()
         self._started = True
-        self._schedule_polls()
+        if self._poll is None:
+            self._poll = self._loop.call_later(limits.files.poll, self._poll_all)
+
+    def was_stopped(self) -> None:
+        """The daemon goes on after a stop (SIGCONT): what came and went meanwhile nobody saw."""
+        for source in self:
+            source.chain.was_stopped()
 
     def close(self) -> None:
         """Release all sources, watches and timers."""
@@ -140,7 +156,7 @@ class Catalog:
             if watched is not None:
                 watched.close()
         self._watches.clear()
-        for source in self._sources.values():
+        for source in self:
             source.close()
 
     # -- hints
@@ -154,25 +170,19 @@ class Catalog:
         self._gather = None
         begun = self._loop.clock()
         self._rescan()
-        for source in list(self._sources.values()):
-            self._look(source)
+        for entry in list(self._entries.values()):
+            self._look(entry)
         # However many hints come, this takes a tenth of the time at most.
         self._gather_pause = min(GATHER_MAX, max(GATHER, 9 * (self._loop.clock() - begun)))
-
-    def _schedule_polls(self) -> None:
-        files = self._limits.files
-        if self._poll is None:
-            self._poll = self._loop.call_later(files.poll, self._poll_all)
-        if self._fast is None:
-            self._fast = self._loop.call_later(files.poll_fast, self._poll_unwatched)
 
     def _poll_all(self) -> None:
         """Look at everything, a few sources a turn, whatever the hints say."""
         self._poll = None
         self._rounds += 1
-        if self._rounds >= TRUSTED_ROUNDS or self._directories_changed():
+        self._by_name = self._rounds >= TRUSTED_ROUNDS or self._directories_changed()
+        if self._by_name:
             self._rescan()
-        self._round = iter(list(self._sources.values()))
+        self._round = iter(list(self._entries.values()))
         for watched in self._watches.values():
             if watched is not None:
                 watched.events = 0
@@ -180,36 +190,52 @@ class Catalog:
 
     def _poll_some(self) -> None:
         for _ in range(LOOKS_A_TURN):
-            source = next(self._round, None)
-            if source is None:
+            entry = next(self._round, None)
+            if entry is None:
                 self._poll = self._loop.call_later(self._limits.files.poll, self._poll_all)
                 return
-            self._look(source)
+            if self._by_name or not (self._is_watched(entry) and entry.source.is_silent()):
+                self._look(entry)
         self._loop.defer(self._poll_some)
 
     def _poll_unwatched(self) -> None:
         """Look more often at what the kernel does not watch for us."""
-        for directory, watched in list(self._watches.items()):
+        self._fast = None
+        for directory, watched in self._watches.items():
             if watched is None and os.path.isdir(directory):
                 if self._directories_changed():
                     self._rescan()
                 break
-        for source in list(self._sources.values()):
-            if source.users and not (source.watched and self._is_watched(source)):
-                self._look(source)
-        self._fast = self._loop.call_later(self._limits.files.poll_fast, self._poll_unwatched)
+        for entry in list(self._unwatched.values()):
+            self._look(entry)
+            self._mind(entry)
+        self._poll_unwatched_soon()
 
-    def _is_watched(self, source: Source) -> bool:
-        watched = self._watches.get(os.path.dirname(source.path))
-        linked = self._links.get(source.name, True)
-        return watched is not None and watched.alive and not linked
+    def _poll_unwatched_soon(self) -> None:
+        """There is a clock for it only while there is something to look at."""
+        if self._fast is None and (self._unwatched or None in self._watches.values()):
+            self._fast = self._loop.call_later(self._limits.files.poll_fast, self._poll_unwatched)
 
-    def _look(self, source: Source) -> None:
-        self._links[source.name] = os.path.islink(source.path)
-        source.look()
-        state = (source.state, source.reason)
-        if self._states.get(source.name) != state:
-            self._states[source.name] = state
+    def _is_watched(self, entry: Entry) -> bool:
+        """Whether the kernel hints at all that may happen to it, as far as anybody reads it."""
+        watched = self._watches.get(entry.directory)
+        named = watched is not None and watched.alive and not entry.is_link
+        return named and (entry.source.watched or not entry.source.users)
+
+    def _look(self, entry: Entry) -> None:
+        if entry.source.look():
+            self._mind(entry)
+
+    def _mind(self, entry: Entry) -> None:
+        """Something about it may have changed: its state in the list of logs, who watches it."""
+        if not entry.source.users or self._is_watched(entry):
+            self._unwatched.pop(entry.source.name, None)
+        else:
+            self._unwatched[entry.source.name] = entry
+            self._poll_unwatched_soon()
+        state = (entry.source.state, entry.source.reason)
+        if entry.told != state:
+            entry.told = state
             self._tell()
 
     def _tell(self) -> None:
@@ -239,17 +265,21 @@ class Catalog:
         wanted: dict[str, Match] = {}
         for match in self._matches(directories):
             wanted.setdefault(match.name, match)
-        for name, source in list(self._sources.items()):
+        for name, entry in list(self._entries.items()):
             match_ = wanted.get(name)
-            if match_ is not None and self._made_from[name] == match_.source:
+            if match_ is not None and entry.made_from == match_.source:
                 continue
-            if match_ is None and source.users and self._made_from[name] in self._config:
+            if match_ is None and entry.source.users and entry.made_from in self._config:
                 continue  # a match that is gone, but whose lines are still being read
             self._remove(name)
         for name, match_ in wanted.items():
-            if name not in self._sources:
+            if name not in self._entries:
                 self._add(match_)
         self._watch_directories(directories)
+        for entry in self._entries.values():
+            entry.is_link = os.path.islink(entry.source.path)
+            self._mind(entry)
+        self._poll_unwatched_soon()
         self._changed_at = {directory: _changed(directory) for directory in directories}
 
     def _add(self, match: Match) -> None:
@@ -273,27 +303,21 @@ class Catalog:
         source.zone = zone(settings.timezone)
         source.zone_name = "" if settings.timezone == "local" else settings.timezone
         source.format = "" if settings.format == "auto" else settings.format
-        source.on_trouble = self._troubled
-        self._sources[match.name] = source
-        self._made_from[match.name] = settings
         chain.see()
-        self._states[match.name] = (source.state, source.reason)
+        state = (source.state, source.reason)
+        entry = Entry(source, settings, os.path.dirname(match.path), state)
+        source.on_change = lambda: self._mind(entry)
+        self._entries[match.name] = entry
         self._tell()
         if self._started and self.on_new is not None:
             self.on_new(source)
 
-    def _troubled(self, source: Source) -> None:
-        self._states[source.name] = (source.state, source.reason)
-        self._tell()
-
     def _remove(self, name: str) -> None:
-        source = self._sources.pop(name)
-        del self._made_from[name]
-        self._states.pop(name, None)
-        self._links.pop(name, None)
+        source = self._entries.pop(name).source
         if self.on_gone is not None:
             self.on_gone(source)  # whoever reads it gives it back
         source.close()
+        self._unwatched.pop(name, None)
         self._tell()
 
     def _matches(self, directories: set[str]) -> Iterator[Match]:

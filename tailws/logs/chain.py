@@ -48,9 +48,6 @@ MISSING = "there is no such file (yet)"
 #: A file that grew this recently (seconds) before it was truncated may have had lines that were
 #: written after the last look: the gap is announced even when no missing byte is known.
 RECENT = 1.0
-#: Looks that are farther apart than this (seconds) may have missed lines that came and went: the
-#: daemon was stopped, or the machine.
-STALE = 5.0
 
 
 class Retirement(Struct, frozen=True):
@@ -85,12 +82,13 @@ class Chain:
         self._clock = clock
         self.retirement = retirement or Retirement()
         self._seen: tuple[int, int, int, int] | None = None  # dev, ino, size, mtime at the name
+        self._glimpse: tuple[int, int, int, int] | None = None  # and ctime, while nobody reads it
         self._changed_at: dict[Segment, tuple[int, int, float]] = {}  # size, mtime ns, clock
         self._waits: dict[Segment, float] = {}  # since when it was first read to its end
         self._unlinked = False
         self._refused = ((0, 0), 0)  # dev and ino of an unreadable file; its size at first
         self.shrunk = False  # smaller than it was, or begun anew: `overwritten` has to see to it
-        self._looked_at = self._looked_before = clock()
+        self._stopped_at = float("-inf")  # when the daemon went on after it was stopped
         self._grown_at = float("-inf")  # when a look saw that the file at the name had grown
         self._past: dict[Identity, Segment] = {}  # what was in the chain, latest last
         self._deleted: dict[Segment, float] = {}  # since when a lost file has no name any more
@@ -145,22 +143,29 @@ class Chain:
 
     # -- looking at the name
 
-    def see(self) -> None:
-        """Only the state: what the name shows, without opening it. For a log nobody reads."""
+    def see(self) -> bool:
+        """Only the state: what the name shows, without opening it. For a log nobody reads. False:
+        it is what it was."""
         try:
             st = os.stat(self.path)
         except (FileNotFoundError, NotADirectoryError):
             self.state, self.reason = "missing", MISSING
+            return True
         except OSError as error:
             self.state, self.reason = "unreadable", error.strerror or str(error)
+            return True
+        seen = (st.st_dev, st.st_ino, st.st_size, st.st_ctime_ns)  # the last: who may read it
+        if seen == self._glimpse and self.state == "live":
+            return False
+        if not stat.S_ISREG(st.st_mode):
+            self.state, self.reason = "not-a-file", _kind(st.st_mode)
+        elif not os.access(self.path, os.R_OK):
+            self.state, self.reason = "unreadable", os.strerror(errno.EACCES)
         else:
-            if not stat.S_ISREG(st.st_mode):
-                self.state, self.reason = "not-a-file", _kind(st.st_mode)
-            elif not os.access(self.path, os.R_OK):
-                self.state, self.reason = "unreadable", os.strerror(errno.EACCES)
-            else:
-                self.state, self.reason = "live", ""
-                self.shown = st.st_size, st.st_mtime_ns
+            self.state, self.reason = "live", ""
+            self.shown = st.st_size, st.st_mtime_ns
+            self._glimpse = seen
+        return True
 
     def glance(self) -> None:
         """How long it is and when it was written to, for a list; nothing else is concluded."""
@@ -170,7 +175,6 @@ class Chain:
 
     def look(self) -> bool:
         """See what the name shows now. True: something changed, readers should try again."""
-        self._looked_at, self._looked_before = self._clock(), self._looked_at
         try:
             st = os.stat(self.path)
         except (FileNotFoundError, NotADirectoryError):
@@ -178,10 +182,10 @@ class Chain:
         except OSError as error:
             return self._no_file("unreadable", error.strerror or str(error))
         seen = (st.st_dev, st.st_ino, st.st_size, st.st_mtime_ns)
-        self.shown = st.st_size, st.st_mtime_ns
-        newest = self.newest
         if seen == self._seen and self.state == "live":
             return False
+        self.shown = st.st_size, st.st_mtime_ns
+        newest = self.newest
         if newest is not None and newest.identity.key == seen[:2] and self._same_file(newest):
             if not st.st_nlink and not self._unlinked:
                 self.news.append("unlinked")  # a bind mount of a file that was rotated away
@@ -190,7 +194,7 @@ class Chain:
             self._is_back(newest)
             self.shrunk = st.st_size < newest.size
             if st.st_size > newest.size:
-                self._grown_at = self._looked_at
+                self._grown_at = self._clock()
             newest.size = max(newest.size, st.st_size)
             try:
                 self.shrunk = self.shrunk or not newest.remember_head()
@@ -209,7 +213,7 @@ class Chain:
             return self._no_file("unreadable", error.strerror or str(error))
         self._adopt(segment)
         self._seen = (*segment.identity.key, segment.size, st.st_mtime_ns)
-        self._grown_at = self._looked_at - _age(st)
+        self._grown_at = self._clock() - _age(st)
         self.state, self.reason = "live", ""
         self._follow_on(segment)
         return True
@@ -396,11 +400,12 @@ class Chain:
 
     # -- changed in place
 
-    def overwritten(self, place: Place, known: Iterable[Block]) -> None:
+    def overwritten(self, place: Place, known: Iterable[Block], hinted: bool) -> None:
         """The file is not what it was: end its segment where it still is, and begin a new one.
 
         `place` is how far the live end has read. `known` are blocks of the same segment, latest
-        first: they tell up to which line the file is unchanged. Raises OSError.
+        first: they tell up to which line the file is unchanged. `hinted`: each write to it was
+        told at once, so that it was looked at between a write and what followed. Raises OSError.
         """
         segment = place.segment
         if segment is self.newest and not segment.lost:
@@ -424,14 +429,16 @@ class Chain:
             if segment.link is not None:
                 segment.link.until = max(segment.link.until, had)
                 segment.link.reason = "truncated"
-                segment.link.unsure = segment.link.unsure or refilled or self._unsure(segment)
+                segment.link.unsure |= refilled or self._unseen(segment, hinted=True)
             return
         segment.final = kept = self._kept(segment, place, size, known)
-        unsure = self._unsure(segment) or 0 < kept < min(SAME_TEXT_MIN, place.offset)
+        unsure = 0 < kept < min(SAME_TEXT_MIN, place.offset)
         if not whole:
-            unsure = unsure or refilled
-        elif not isinstance(copies[0], Archive):
-            unsure = unsure and copies[0].size >= had
+            unsure |= refilled or self._unseen(segment, hinted)
+        elif isinstance(copies[0], Archive) or copies[0].size >= had:
+            unsure |= self._grew_lately(segment)  # between the copy and the cut
+        else:
+            unsure = False
         self._begin_again(segment, kept, copies, whole, had, unsure)
 
     def copied(self, place: Place) -> bool:
@@ -493,11 +500,18 @@ class Chain:
             elif new.users == 0:
                 new.close()
 
-    def _unsure(self, segment: Segment) -> bool:
+    def _unseen(self, segment: Segment, hinted: bool) -> bool:
         """Whether lines may have come and gone since the last look at the file."""
-        now = self._clock()
+        stopped = self._clock() - self._stopped_at < RECENT
+        return stopped or not hinted or self._grew_lately(segment)
+
+    def _grew_lately(self, segment: Segment) -> bool:
         grown = max(self._grown_at, self._changed_at.get(segment, (0, 0, self._grown_at))[2])
-        return now - grown < RECENT or self._looked_at - self._looked_before > STALE
+        return self._clock() - grown < RECENT
+
+    def was_stopped(self) -> None:
+        """For a while nobody could look, whatever hinted at a change (SIGSTOP)."""
+        self._stopped_at = self._clock()
 
     def _copies(self, place: Place, now: Segment) -> list[Segment]:
         """What copytruncate has saved of the file since `place`, oldest first: the copy that goes
@@ -597,6 +611,11 @@ class Chain:
             segment.final = st.st_size
             return True
         return False
+
+    @property
+    def holds_old(self) -> bool:
+        """Whether a file that has lost its name is still open."""
+        return any(segment.fd >= 0 and segment.lost for segment in self._past.values())
 
     def let_go(self) -> None:
         """Close what was deleted a while ago, so that its space on the disk is free. Readers that

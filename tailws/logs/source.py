@@ -17,6 +17,7 @@ is made again, and the file is looked at once more, for what came in between.
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections import Counter, deque
 from collections.abc import Callable
@@ -130,7 +131,9 @@ class Source:
         self._quiet_looks = 0
         self._drain_timer: Timer | None = None
         self._trouble = ""
-        self.on_trouble: Callable[[Source], None] | None = None
+        self._at_rest = False  # as of the last look
+        #: The first subscriber came or the last one left, reading fails or works again.
+        self.on_change: Callable[[], None] | None = None
         self.on_located: Callable[[Place], None] | None = None  # to number its line, if known
 
     # -- subscribers
@@ -159,11 +162,15 @@ class Source:
         """
         self._subscribers[tell] = None
         self.look()
+        if len(self._subscribers) == 1 and self.on_change is not None:
+            self.on_change()
 
     def detach(self, tell: Callable[[str], None]) -> None:
         """One less; the last one closes all."""
         if self._subscribers.pop(tell, 1) is None and not self._subscribers:
             self.close()
+            if self.on_change is not None:
+                self.on_change()
 
     @property
     def users(self) -> int:
@@ -181,6 +188,7 @@ class Source:
         self._clear_window()
         self._waiting.clear()
         self.end = None
+        self._at_rest = False
         self.chain.close()
 
     def _begin(self) -> None:
@@ -204,31 +212,63 @@ class Source:
     def hint(self) -> None:
         """Something may have changed."""
         self._fresh = True
+        self._at_rest = False
         if self._timer is None:
             self._wake()
 
-    def look(self) -> None:
-        """Look at the name and the file, by the clock or because the directory changed."""
-        if not self.users:
-            self.chain.see()
+    def look(self) -> bool:
+        """Look at the name and the file, by the clock or because the directory changed. False: all
+        is as it was, as with thousands of idle files each time."""
+        chain = self.chain
+        if not self._subscribers:
+            return chain.see()
+        changed = chain.look()
+        if not changed and self._at_rest:
+            return False
+        chain.let_go()
+        for event in chain.news:
+            for tell in list(self._subscribers):
+                tell(event)
+        chain.news.clear()
+        if self.end is None:
+            # Whoever waits for a file that was not there gets all of it.
+            self.from_start = self.from_start or bool(self._waiting)
+            self._begin()
+        self._rewatch()
+        if chain.shrunk:
+            self._shrunk()
+        if changed:
+            self._check_end()
+        if changed or self._trouble or self._is_unfilled:
+            self.hint()
         else:
-            changed = self.chain.look()
-            self.chain.let_go()
-            for event in self.chain.news:
-                for tell in list(self._subscribers):
-                    tell(event)
-            self.chain.news.clear()
-            if self.end is None:
-                # Whoever waits for a file that was not there gets all of it.
-                self.from_start = self.from_start or bool(self._waiting)
-                self._begin()
-            self._rewatch()
-            if self.chain.shrunk:
-                self._shrunk()
-            if changed:
-                self._check_end()
-            if changed or self._trouble or self._is_unfilled:
-                self.hint()
+            self._at_rest = self._is_at_rest
+        return True
+
+    def is_silent(self) -> bool:
+        """Whether it needs no look as long as its name shows the same file: nobody reads it, or
+        nothing was left to do and it has the size that it had then. A tenth of a look's cost."""
+        if not self._subscribers:
+            return True
+        end = self.end
+        if not self._at_rest or end is None or end.segment.fd < 0:
+            return False
+        try:
+            return os.lseek(end.segment.fd, 0, os.SEEK_END) == end.offset
+        except OSError:
+            return False
+
+    @property
+    def _is_at_rest(self) -> bool:
+        """Nothing is left to do until something changes."""
+        end, chain = self.end, self.chain
+        return (
+            end is not None
+            and end.segment is chain.newest
+            and end.offset == end.segment.size
+            and self.watched
+            and not (self._trouble or chain.shrunk or chain.holds_old)
+        )
 
     @property
     def _is_unfilled(self) -> bool:
@@ -458,6 +498,7 @@ class Source:
 
     def _move_end(self, place: Place) -> None:
         self.end = place
+        self._at_rest = False
         segments = self.chain.segments
         while segments and segments[0] is not place.segment and place.segment in segments:
             self.chain.drop_first()
@@ -562,7 +603,8 @@ class Source:
     def _begin_again(self, place: Place) -> None:
         items = (step.item for _, step in reversed(self._window))
         blocks = [item for item in items if isinstance(item, Block)]
-        self.chain.overwritten(place, (b for b in blocks if b.start.segment is place.segment))
+        known = (block for block in blocks if block.start.segment is place.segment)
+        self.chain.overwritten(place, known, self._watched is not None and self._watched.alive)
         self._rewatch()
 
     def _unreadable(self, place: Place, error: OSError) -> Step | Later:
@@ -583,10 +625,11 @@ class Source:
         if trouble == self._trouble:
             return
         self._trouble = trouble
+        self._at_rest = False
         if trouble:
             log.warning("%s: %s cannot be read: %s; tried again", self.name, self.path, trouble)
-        if self.on_trouble is not None:
-            self.on_trouble(self)
+        if self.on_change is not None:
+            self.on_change()
 
 
 def _lay_behind(segment: Segment, link: Link) -> None:

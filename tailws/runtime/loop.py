@@ -162,10 +162,13 @@ class Loop:
                 pass
         except BlockingIOError:
             pass
-        while self._pending_signals:
-            self._call(self._signals[self._pending_signals.pop()])
+        self._run_signals()
         for _ in range(len(self._from_threads)):
             self._call(self._from_threads.popleft())
+
+    def _run_signals(self) -> None:
+        while self._pending_signals:
+            self._call(self._signals[self._pending_signals.pop()])
 
     # -- running
 
@@ -188,6 +191,8 @@ class Loop:
             timeout = until if timeout is None else min(timeout, until)
         ready = self._selector.select(timeout)
         start = self.clock()
+        if self._pending_signals:  # before all else: one may change what the rest means
+            self._run_signals()
         keys = self._selector.get_map()
         for key, mask in ready:
             if keys.get(key.fd) is key:  # an earlier callback may have unregistered it

@@ -153,6 +153,21 @@ def test_rotation_that_creates_and_then_changes_the_mode(rig: Rig) -> None:
     rig.expect(log, new)
 
 
+def test_directory_is_closed_for_a_while(rig: Rig) -> None:
+    """Nobody may search the directory: a state, and no rotation. The writer's lines come."""
+    _as_plain_user(rig)
+    log = rig.live("dir/app.log").lines(2)
+    rig.expect(log)
+    log.path.parent.chmod(0)
+    rig.stack.callback(log.path.parent.chmod, 0o755)
+    rig.expect_state("unreadable")
+    log.lines(2)
+    log.path.parent.chmod(0o755)
+    rig.expect_state("live")
+    log.lines(1)
+    rig.expect(log)
+
+
 def test_name_is_a_directory_for_a_while(rig: Rig) -> None:
     log = rig.live().lines(1)
     rig.expect(log)

@@ -7,11 +7,13 @@ import os
 import shutil
 import threading
 import time
+from contextlib import nullcontext
 
 import pytest
 
+from .client import Gap
 from .logfile import LogFile, fresh_line
-from .rig import Meanwhile, Rig
+from .rig import NO_INOTIFY, Meanwhile, Rig
 
 # A copy that was found while nobody looked on is an older file like any other.
 TRUNCATED = ("truncated", "rotated")
@@ -122,6 +124,23 @@ def _expect_after_truncation(rig: Rig, before: list[str], log: LogFile) -> None:
     assert client.lines("app") == [*before, *log]
     assert not client.faults
     rig.expect_notice(*TRUNCATED)
+
+
+@pytest.mark.parametrize("blind", [False, True])
+def test_written_and_cut_before_anybody_could_look(rig: Rig, blind: bool) -> None:
+    """A log that was quiet gets lines that are cut off at once: nobody has seen them, so a gap has
+    to say that some may be missing. The daemon is stopped meanwhile, or gets no hints at all."""
+    rig.limits = {"files": {"poll": 3, "poll_fast": 3}} if blind else {}
+    rig.prefix = NO_INOTIFY if blind else rig.prefix
+    log = rig.live(old=0).lines(10)
+    rig.expect(log)
+    before = list(log)
+    rig.expect_nothing(1.5)
+    with rig.frozen() if not blind else nullcontext():
+        log.lines(4).truncate().forget().lines(2)
+    client = rig.client
+    client.until(lambda: log.owed[-1] in client.items["app"], "the last line")
+    assert client.items["app"] == [*before, Gap("truncated", None), *log]
 
 
 def test_truncated_by_the_shell(rig: Rig) -> None:
