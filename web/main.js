@@ -3,7 +3,7 @@
  * nothing is parsed: this module says who talks to whom.
  */
 
-import { Activity } from "./model/activity.js";
+import { Activity } from "./model/sources.js";
 import { MAX_SOURCES, formatAddress, parseAddress } from "./model/address.js";
 import { KEYS, labelFor } from "./model/keymap.js";
 import { openSettings } from "./model/settings.js";

@@ -291,13 +291,16 @@ def _node(program: str, data: object) -> Any:
 
 
 def test_the_page_is_light() -> None:
-    """All of it is less than 120 kB compressed; nothing of its authors' tools is part of it."""
+    """All of it is less than 120 kB compressed, and fewer than 60 requests; nothing of its authors'
+    tools is part of it."""
     import gzip
 
     from tailws.server.site import lean, read_page
 
     served = {name: lean(name, data) for name, data in read_page(WEB).items()}
     assert sum(len(gzip.compress(data, 9)) for data in served.values()) < 120_000
+    icons = [name for name in served if name.startswith("favicon")]  # of which one is asked for
+    assert len(served) - len(icons) + len(["an icon", "session", "ws"]) < 60
     assert not [name for name in served if name.endswith((".json", ".ts", ".md"))]
 
 

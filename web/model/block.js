@@ -10,6 +10,8 @@
  *   t: number, at: number | null, number: number | null, bytes?: number}} Batch
  */
 
+import { lineStarts } from "./protocol.js";
+
 /** Small live batches grow the block before them up to this many characters, so that a slow log
  * that sends a line at a time does not cost an object per line. */
 const COALESCE = 4096;
@@ -62,6 +64,20 @@ export class Block {
   get weight() {
     return this.text.length + 4 * this.starts.length + 200;
   }
+}
+
+/** A message as a block. @param {import("./protocol.js").Lines | import("./protocol.js").History} head @param {string | null} body */
+export function blockOf(head, body) {
+  return new Block({
+    source: head.source, text: body ?? "", starts: lineStarts(body), start: head.start,
+    end: head.end, t: ("t" in head ? head.t : undefined) ?? 0, at: head.at ?? null,
+    number: head.number ?? null,
+  });
+}
+
+/** A block without lines. @param {string} source @param {string} cursor where it is */
+export function emptyBlock(source, cursor) {
+  return blockOf({ type: "lines", source, start: cursor, end: cursor }, null);
 }
 
 /** @param {Rule} rule @param {string} cursor @returns {Block} */

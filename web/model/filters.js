@@ -14,13 +14,13 @@
  *   Chip {kind: "show" | "hide" | "mark", form: "text" | "regex" | "level" | "where", text,
  *         caseRule: "smart" | "match" | "ignore", word, on}
  */
-import { compile, toRe2 } from "./matcher.js";
+import { compile, toRe2 } from "./find.js";
 
 /** @typedef {"show" | "hide" | "mark"} ChipKind */
 /** @typedef {"text" | "regex" | "level" | "where"} ChipForm */
 /**
  * @typedef {{kind: ChipKind, form: ChipForm, text: string,
- *   caseRule: import("./matcher.js").CaseRule, word: boolean, on: boolean}} Chip
+ *   caseRule: import("./find.js").CaseRule, word: boolean, on: boolean}} Chip
  */
 /** @typedef {import("./protocol.js").Term} Term */
 
@@ -139,7 +139,7 @@ export function filterOf(chips) {
 export function marksOf(chips) {
   /** @type {Map<Chip, string>} */
   const errors = new Map();
-  /** @type {{matcher: import("./matcher.js").Matcher, cls: string}[]} */
+  /** @type {{matcher: import("./find.js").Matcher, cls: string}[]} */
   const matchers = [];
   let n = 0;
   for (const one of chips) {

@@ -6,7 +6,6 @@
  * the options; changing an option starts a new epoch, in which all is looked at again.
  *
  * @typedef {import("./block.js").Block} Block
- * @typedef {import("./block.js").Rule} Rule
  * @typedef {import("./fields.js").Format} Format
  * @typedef {import("./runs.js").Run} Run
  * @typedef {import("./runs.js").Row} Content
@@ -31,7 +30,7 @@
  * @property {"dark" | "light"} theme
  * @property {number} columns cells that fit a visual line
  * @property {number} line px
- * @property {boolean} numbers
+ * @property {boolean} numbers whether lines have theirs
  * @property {Map<string, {name: string, colour: string}> | null} names logs of a merged view
  * @property {import("./times.js").TimeDisplay} times
  * @property {number} bookmark ms that times may be counted from
@@ -44,7 +43,7 @@ import { rowOf } from "./runs.js";
 import { findTime, timeOf } from "./times.js";
 import { levelOf } from "./levels.js";
 import { bytes, clock, count, duration } from "./words.js";
-import { breakRuns, wrap } from "./wrap.js";
+import { breakRuns, wrap } from "./layout.js";
 
 /** Height of a rule in the text, px. */
 export const RULE = 26;
@@ -220,11 +219,7 @@ export class Looks {
       ofBlock = undefined;
     }
     const look = block.rule ? this.#rule(block, block.rule) : this.#line(block, i);
-    if (!ofBlock) {
-      ofBlock = new Map();
-      this.kept.set(block, ofBlock);
-    }
-    ofBlock.set(i, look);
+    this.kept.set(block, (ofBlock ?? new Map()).set(i, look));
     this.keptCount++;
     return look;
   }
@@ -292,7 +287,7 @@ export class Looks {
     return NaN;
   }
 
-  /** @param {Block} block @param {Rule} rule @returns {Look} */
+  /** @param {Block} block @param {import("./block.js").Rule} rule @returns {Look} */
   #rule(block, rule) {
     const { names, zone } = this.options;
     return {

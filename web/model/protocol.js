@@ -1,9 +1,10 @@
 /**
- * What page and daemon say to each other: subprotocol `tailws.v1`.
+ * What page and daemon say to each other, subprotocol `tailws.v1`, and the life of a connection.
  *
  * A message of the daemon is one line of JSON, the head, and, where there is a body, a newline and
  * the raw log lines. Commands of the page are one JSON object. This module reads heads, splits
- * bodies into line starts, and knows the shape of each message; it sends nothing.
+ * bodies into line starts, and knows the shape of each message; it sends nothing. Of a connection it
+ * knows how its state is named, when to try again, and how far behind it is.
  *
  * @typedef {string} Cursor an opaque place between two lines of one source; never looked into
  * @typedef {{name: string, state: string, detail?: string, path?: string, size?: number,
@@ -11,7 +12,6 @@
  * @typedef {{pattern?: string, ignore_case?: boolean, word?: boolean, fixed?: boolean,
  *   level?: string, where?: string}} Term one condition on a line; a text is a pattern
  * @typedef {{include?: (string | Term)[], exclude?: (string | Term)[]}} Filter
- *
  * @typedef {{type: "hello", version?: string, host?: string, title?: string, zone?: string,
  *   now?: number, sources: SourceInfo[], features?: string[],
  *   views?: {name: string, address: string}[]}} Hello
@@ -44,9 +44,14 @@
  *   scanned: number, of: number, done?: boolean}} Outline
  * @typedef {{type: "behind", source: string, bytes: number}} Behind
  * @typedef {{type: "pong", t: number, id?: number}} Pong
- *
  * @typedef {Hello | Sources | Subscribed | Unsubscribed | Lines | History | Gap | Event | Failure
  *   | Located | Found | Match | Activity | Rates | Extent | Outline | Behind | Pong} Head
+ * @typedef {"connecting" | "live" | "waiting" | "offline" | "stopped" | "signed-out" | "refused"}
+ *   Phase
+ * @typedef {{phase: Phase, tries: number, at: number, reason: string}} LinkState at: ms of the next
+ *   try while waiting
+ * @typedef {{type: "open"} | {type: "closed", code: number, reason: string, now: number,
+ *   random: number} | {type: "try"} | {type: "offline"} | {type: "signed-out"}} LinkEvent
  */
 
 export const SUBPROTOCOL = "tailws.v1";
@@ -107,4 +112,78 @@ export function filterKeys(filter) {
     if (terms?.length) keys[key] = terms.length === 1 ? terms[0] : terms;
   }
   return keys;
+}
+
+const FIRST = 500;
+const LONGEST = 15_000;
+const SPREAD = 0.3;
+
+/** @returns {LinkState} */
+export function start() {
+  return { phase: "connecting", tries: 0, at: 0, reason: "" };
+}
+
+/**
+ * Milliseconds before try number `tries` (from 1): 0.5 s, doubled up to 15 s, and 30 % of chance so
+ * that the browsers of a whole team do not come back in the same instant.
+ * @param {number} tries
+ * @param {number} random 0 to 1
+ */
+export function backOff(tries, random) {
+  const plain = Math.min(LONGEST, FIRST * 2 ** Math.min(10, tries - 1));
+  return Math.round(plain * (1 - SPREAD + 2 * SPREAD * random));
+}
+
+/**
+ * @param {LinkState} state
+ * @param {LinkEvent} event
+ * @returns {LinkState}
+ */
+export function update(state, event) {
+  switch (event.type) {
+    case "open":
+      return { phase: "live", tries: 0, at: 0, reason: "" };
+    case "try":
+      return { ...state, phase: "connecting" };
+    case "offline":
+      return { ...state, phase: "offline" };
+    case "signed-out":
+      return { ...state, phase: "signed-out" };
+    case "closed": {
+      if (state.phase === "signed-out") return state;
+      const tries = state.tries + 1;
+      const at = event.now + backOff(tries, event.random);
+      const phase = PHASES[event.code] ?? "waiting";
+      return { phase: phase, tries, at, reason: event.reason };
+    }
+  }
+}
+
+/** @type {Record<number, Phase>} */
+const PHASES = {
+  [CLOSE.GOING_AWAY]: "stopped",
+  [CLOSE.POLICY]: "refused",
+  [CLOSE.TRY_AGAIN]: "refused",
+};
+
+/**
+ * The time from the daemon's read to the paint, with the clocks' difference taken out: the smallest
+ * difference ever seen is taken for the offset, for a message cannot arrive before it was sent.
+ */
+export class Lag {
+  constructor() {
+    this.offset = Infinity;
+    this.ms = 0;
+  }
+
+  /** @param {number} t the daemon's clock @param {number} now the page's clock, both in ms */
+  add(t, now) {
+    const difference = now - t;
+    if (difference < this.offset) this.offset = difference;
+    // Clocks drift: let the offset rise slowly, so that one early message does not count for ever.
+    else this.offset += Math.min(1, (difference - this.offset) * 0.0001);
+    const ms = difference - Math.min(this.offset, Math.max(0, difference));
+    this.ms = ms;
+    return ms;
+  }
 }

@@ -22,7 +22,7 @@ import { ansiSpans, paint } from "./ansi.js";
 import { Display } from "./cells.js";
 import { formatted } from "./formatted.js";
 import { levelOf } from "./levels.js";
-import { findLinks } from "./links.js";
+import { findLinks } from "./extract.js";
 
 /** @typedef {import("./cells.js").Piece} Piece */
 /** @typedef {{from: number, to: number, cls: string}} Mark */

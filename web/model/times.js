@@ -5,8 +5,7 @@
  *   timeOf(line, context) -> ms or NaN        the same, JSON aware, for merging
  *   showTime(found, display, context, reference?) -> text that stands for the found one, or null
  *   TIME_DISPLAYS                             the order in which `T` goes through them
- *   Context = {zone, now}      zone of times without one (IANA, "UTC", "+01:00") and of the echo;
- *                              now in ms, from the caller's clock
+ *   Context = {zone, now}      zone of times without one (IANA, "UTC", "+01:00"); now in ms
  *
  * Known: ISO 8601 and its relatives (space, comma, slashes, no separators), nginx and Apache, BIND,
  * RFC 2822, syslog without a year, ctime, glog, epoch in s, ms, us and ns, a bare clock. A time

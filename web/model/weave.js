@@ -7,15 +7,13 @@
  * watermark), so that nothing is ever inserted between rows already read. Lines that wait for the
  * watermark stay in a buffer of their log.
  *
- * @typedef {import("./feed.js").Host} Host
- * @typedef {import("./feed.js").Edge} Edge
+ * @typedef {import("./stretch.js").Host} Host
+ * @typedef {import("./pager.js").Edge} Edge
  * @typedef {import("./block.js").Ref} Ref
+ * @typedef {import("./block.js").Block} Block
  */
 
-import { Block, slice } from "./block.js";
-
-/** How far back in time a live line may be put while following. */
-const SETTLE = 2000;
+import { cut, merged, notBefore, parted, SETTLE, timesOf } from "./order.js";
 
 export class Weave {
   /**
@@ -29,7 +27,7 @@ export class Weave {
     this.back = new Map();
     /** The same below the window. @type {Map<string, Block[]>} */
     this.ahead = new Map();
-    /** The latest time of a live line. */
+    /** The latest time of a line. */
     this.newest = -Infinity;
   }
 
@@ -57,6 +55,8 @@ export class Weave {
   arrive(block) {
     const times = timesOf(block, this.host.timeOf);
     const { blocks } = this;
+    // What was there before the first live line counts too.
+    this.newest = Math.max(this.newest, this.orderAt(blocks.end - 1));
     const floor = this.host.following() ? blocks.first : Math.min(blocks.end, this.host.floor());
     const limit = this.host.following() ? this.newest - SETTLE : -Infinity;
     // Lines with the same place go in together, and each behind those of its log that are there.
@@ -96,8 +96,8 @@ export class Weave {
   }
 
   /**
-   * Where a row is in time, among the other logs: that of the nearest one, upwards from `ord`, that did not
-   * come too late itself. -Infinity where there is none.
+   * Where a row is in time, among the other logs: that of the nearest one, upwards from `ord`, that
+   * did not come too late itself. -Infinity where there is none.
    * @param {number} ord @returns {number}
    */
   orderAt(ord) {
@@ -149,7 +149,7 @@ export class Weave {
       }
       if (!waiting.length) this.back.delete(source);
     }
-    for (const part of this.#merge(ready.reverse()).reverse()) this.blocks.prepend(part);
+    for (const part of merged(ready.reverse(), this.host.timeOf).reverse()) this.blocks.prepend(part);
   }
 
   /**
@@ -195,52 +195,7 @@ export class Weave {
       }
       if (!waiting.length) this.ahead.delete(source);
     }
-    for (const part of this.#merge(ready)) this.blocks.append(part);
-  }
-
-  /**
-   * Merges blocks, each in order, into slices in the order of time. Lines of one log keep theirs.
-   * @param {Block[]} parts
-   * @returns {Block[]}
-   */
-  #merge(parts) {
-    /** @type {Map<string, Block[]>} */
-    const queues = new Map();
-    for (const part of parts) {
-      const queue = queues.get(part.source) ?? [];
-      queue.push(part);
-      queues.set(part.source, queue);
-    }
-    const heads = [...queues.values()].map((queue) => ({ queue, k: 0, i: 0 }));
-    /** @type {Block[]} */
-    const out = [];
-    for (;;) {
-      let best = null;
-      let bestTime = Infinity;
-      let second = Infinity;
-      for (const head of heads) {
-        if (head.k >= head.queue.length) continue;
-        const t = timesOf(head.queue[head.k], this.host.timeOf)[head.i];
-        if (best === null || t < bestTime) {
-          second = bestTime;
-          best = head;
-          bestTime = t;
-        } else if (t < second) {
-          second = t;
-        }
-      }
-      if (!best) return out;
-      const block = best.queue[best.k];
-      const times = timesOf(block, this.host.timeOf);
-      let to = best.i + 1;
-      while (to < block.count && times[to] <= second) to++;
-      out.push(best.i === 0 && to === block.count ? block : cut(block, times, best.i, to));
-      best.i = to;
-      if (to === block.count) {
-        best.k++;
-        best.i = 0;
-      }
-    }
+    for (const part of merged(ready, this.host.timeOf)) this.blocks.append(part);
   }
 
   /**
@@ -310,79 +265,3 @@ export class Weave {
     }
   }
 }
-
-/**
- * The times of a block's lines, computed once: a line without a time has that of the line before
- * it, and time never runs backwards within one log.
- * @param {Block} block
- * @param {(block: Block, i: number) => number} timeOf
- * @returns {Float64Array}
- */
-export function timesOf(block, timeOf) {
-  const known = cache.get(block);
-  if (known && known.length === block.count) return known;
-  const times = new Float64Array(block.count);
-  let last = NaN;
-  for (let i = 0; i < block.count; i++) {
-    const t = timeOf(block, i);
-    if (t === t && !(t < last)) last = t;
-    else if (last - t > SETTLE) (block.late ??= new Map()).set(i, last - t);
-    times[i] = last;
-  }
-  const first = times.find((t) => t === t) ?? (block.t || -Infinity);
-  for (let i = 0; i < times.length && times[i] !== times[i]; i++) times[i] = first;
-  cache.set(block, times);
-  return times;
-}
-
-/**
- * Some lines of a block as one of their own, with the times that they had in it.
- * @param {Block} block @param {Float64Array} times @param {number} from @param {number} to exclusive
- */
-function cut(block, times, from, to) {
-  const part = slice(block, from, to);
-  cache.set(part, times.slice(from, to));
-  return part;
-}
-
-/**
- * Two pages of a log, the lines of the second right behind those of the first, as what is before a
- * time and what is not: the daemon looks for a time among lines that may not be in its order.
- * @param {(Block | undefined)[]} pages @param {number} t @param {(block: Block, i: number) => number} timeOf
- * @returns {Block[][]}
- */
-function parted(pages, t, timeOf) {
-  /** @type {Block[]} */
-  const before = [];
-  /** @type {Block[]} */
-  const behind = [];
-  pages.forEach((page, k) => {
-    if (!page) return;
-    const times = timesOf(page, timeOf);
-    let i = behind.length ? 0 : times.findIndex((time) => time >= t);
-    if (t !== t) i = k ? 0 : page.count;
-    else if (i < 0) i = page.count;
-    if (i > 0) before.push(i < page.count ? cut(page, times, 0, i) : page);
-    if (i < page.count) behind.push(i > 0 ? cut(page, times, i, page.count) : page);
-  });
-  return [before, behind];
-}
-
-/**
- * The first lines of a block belong at a time or behind it, whatever they say themselves.
- * @param {Block} block @param {number} t @param {(block: Block, i: number) => number} timeOf
- */
-function notBefore(block, t, timeOf) {
-  const times = timesOf(block, timeOf);
-  let silent = true;
-  for (let i = 0; i < block.count; i++) {
-    const said = timeOf(block, i);
-    if (said === said) silent = false;
-    if (!silent && !(times[i] < t)) return;
-    if (t - said > SETTLE) (block.late ??= new Map()).set(i, t - said);
-    if (t === t) times[i] = t;
-  }
-}
-
-/** @type {WeakMap<Block, Float64Array>} */
-const cache = new WeakMap();

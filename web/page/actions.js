@@ -7,7 +7,7 @@
  * @property {import("./desk.js").Desk} desk
  * @property {Set<string>} features
  * @property {import("../model/settings.js").Settings} settings
- * @property {import("../model/activity.js").Activity} activity
+ * @property {import("../model/sources.js").Activity} activity
  * @property {import("../view/sources.js").Sources} sources
  * @property {import("./appearance.js").Appearance} appearance
  * @property {(pane: Pane, names: string[]) => void} show

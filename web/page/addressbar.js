@@ -7,7 +7,7 @@
  * @typedef {object} AddressHost
  * @property {import("./desk.js").Desk} desk
  * @property {Set<string>} features
- * @property {(pane: Pane, names: string[], place: import("../model/feed.js").Place) => void} show
+ * @property {(pane: Pane, names: string[], place: import("../model/pager.js").Place) => void} show
  * @property {(text: string) => void} say
  */
 
@@ -116,7 +116,7 @@ export class AddressBar {
     this.changed(true);
   }
 
-  /** A link to a line that is no longer kept explains itself. @param {Pane} pane @param {import("../model/feed.js").Opened} opened */
+  /** A link to a line that is no longer kept explains itself. @param {Pane} pane @param {import("../model/stretch.js").Opened} opened */
   #explain(pane, opened) {
     if (opened.exact || !opened.to) return;
     const ms = pane.looks.timeNear(opened.to.block, opened.to.i);

@@ -1,7 +1,7 @@
 /**
  * The two docked bars of a pane: find, and go to a time. They are in the document only while open.
  *
- * @typedef {{text: string, regex: boolean, caseRule: import("../model/matcher.js").CaseRule,
+ * @typedef {{text: string, regex: boolean, caseRule: import("../model/find.js").CaseRule,
  *   word: boolean}} Query
  * @typedef {object} FindState
  * @property {string} label "14 of 1,208 so far"

@@ -21,9 +21,8 @@
  * @property {(bar: HTMLElement) => void} mount
  */
 
-import { Finding, Terms } from "../model/find.js";
+import { compile, Finding, Terms, toRe2 } from "../model/find.js";
 import { levelOf } from "../model/levels.js";
-import { compile, toRe2 } from "../model/matcher.js";
 import { filterKeys } from "../model/protocol.js";
 import { count } from "../model/words.js";
 import { FindBar } from "./bars.js";
@@ -51,7 +50,7 @@ export class Finder {
     });
     /** @type {Finding | null} */
     this.finding = null;
-    /** @type {import("../model/matcher.js").Matcher | null} */
+    /** @type {import("../model/find.js").Matcher | null} */
     this.matcher = null;
     this.error = "";
     this.text = "";

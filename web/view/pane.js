@@ -5,8 +5,8 @@
  *
  * @typedef {import("../model/block.js").Ref} Ref
  * @typedef {import("../model/block.js").Block} Block
- * @typedef {import("../model/feed.js").Place} Place
- * @typedef {import("../model/feed.js").Opened} Opened
+ * @typedef {import("../model/pager.js").Place} Place
+ * @typedef {import("../model/stretch.js").Opened} Opened
  * @typedef {import("../model/filters.js").Chip} Chip
  *
  * @typedef {object} LogHost what it asks of the page beside what a reader does

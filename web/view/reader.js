@@ -3,8 +3,8 @@
  *
  * @typedef {import("../model/block.js").Ref} Ref
  * @typedef {import("../model/block.js").Block} Block
- * @typedef {import("../model/feed.js").Place} Place
- * @typedef {import("../model/feed.js").Opened} Opened
+ * @typedef {import("../model/pager.js").Place} Place
+ * @typedef {import("../model/stretch.js").Opened} Opened
  * @typedef {import("./viewport.js").Spot & {ref: Ref, ms: number}} Bookmark
  *
  * @typedef {object} LineHost what it asks of the page beside what a viewport does
@@ -17,7 +17,7 @@
 
 import { stripControls } from "../model/ansi.js";
 import { resolve, same } from "../model/block.js";
-import { findIds } from "../model/links.js";
+import { findIds } from "../model/extract.js";
 import { count } from "../model/words.js";
 import { expansion, rowAt, RowTools } from "./rows.js";
 import { Picked, selectedText, selectWord } from "./selection.js";

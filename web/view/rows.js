@@ -21,8 +21,7 @@
  */
 
 import { Display } from "../model/cells.js";
-import { expandLine } from "../model/expand.js";
-import { findIds } from "../model/links.js";
+import { expandLine, findIds } from "../model/extract.js";
 import { count } from "../model/words.js";
 import { fill, h, show } from "./dom.js";
 

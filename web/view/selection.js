@@ -14,8 +14,8 @@
 import { stripControls } from "../model/ansi.js";
 import { resolve } from "../model/block.js";
 import { fileRange } from "../model/runs.js";
-import { wordAt } from "../model/links.js";
-import { toDisplay } from "../model/wrap.js";
+import { wordAt } from "../model/extract.js";
+import { toDisplay } from "../model/layout.js";
 import { keyOf, rowAt } from "./rows.js";
 
 /** Whole lines that are selected, in either order. */

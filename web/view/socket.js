@@ -4,13 +4,12 @@
  * one with what waits for answers on it.
  *
  * @typedef {import("../model/protocol.js").Head} Head
- * @typedef {import("../model/connect.js").State} State
+ * @typedef {import("../model/protocol.js").LinkState} State
  * @typedef {{message: (head: Head, body: string | null) => void, state: (state: State) => void}}
  *   Listener
  */
 
-import { read, SUBPROTOCOL } from "../model/protocol.js";
-import { start, update } from "../model/connect.js";
+import { read, start, SUBPROTOCOL, update } from "../model/protocol.js";
 
 /** The daemon's pings are answered by the browser, unseen. So that a dead line is noticed, the page
  * looks for silence: the daemon says `activity` once a second where it offers it. */
@@ -126,7 +125,7 @@ export class Socket {
     return true;
   }
 
-  /** @param {import("../model/connect.js").Event} event */
+  /** @param {import("../model/protocol.js").LinkEvent} event */
   #update(event) {
     const before = this.state;
     this.state = update(before, event);

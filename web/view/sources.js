@@ -5,7 +5,7 @@
  * rows are drawn in one canvas, once a second, and not at all while the page is hidden.
  *
  * @typedef {import("../model/protocol.js").SourceInfo} SourceInfo
- * @typedef {import("../model/tree.js").TreeRow} TreeRow
+ * @typedef {import("../model/sources.js").TreeRow} TreeRow
  * @typedef {"open" | "add" | "beside"} How
  * @typedef {{name: string, address: string, own: boolean}} SavedView
  *
@@ -18,8 +18,7 @@
  * @property {(folders: string[]) => void} keepFolders
  */
 
-import { BARS } from "../model/activity.js";
-import { rows } from "../model/tree.js";
+import { BARS, rows } from "../model/sources.js";
 import { bytes, count, duration, middle, plural, rate, short } from "../model/words.js";
 import { ask, attribute, colour, fill, h, icon, say, show } from "./dom.js";
 
@@ -38,7 +37,7 @@ export class Sources {
   /**
    * @param {HTMLElement} side
    * @param {SourcesHost} host
-   * @param {import("../model/activity.js").Activity} activity
+   * @param {import("../model/sources.js").Activity} activity
    */
   constructor(side, host, activity) {
     this.host = host;

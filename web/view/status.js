@@ -10,7 +10,7 @@
  * @property {string[][]} right facts at the right, each: words, figure, words
  * @property {string} hint
  * @property {boolean} [approximate] whether the counts are of the whole log, not of the filter
- * @typedef {import("../model/connect.js").State} State
+ * @typedef {import("../model/protocol.js").LinkState} State
  * @typedef {{state: State, ms: number, quiet: number, behind: string, last: string, now: number}}
  *   Standing behind: how much is still to come while following, or ""
  * @typedef {"off" | "counts" | "errors" | "lines"} Level

@@ -8,8 +8,8 @@
  * @typedef {import("../model/block.js").Ref} Ref
  * @typedef {import("../model/block.js").Block} Block
  * @typedef {import("../model/layout.js").Placed} Placed
- * @typedef {import("../model/feed.js").Opened} Opened
- * @typedef {import("../model/feed.js").Spot & {skip: number, under: import("../model/protocol.js").Filter, source: string}} Spot
+ * @typedef {import("../model/stretch.js").Opened} Opened
+ * @typedef {import("../model/pager.js").Spot & {skip: number, under: import("../model/protocol.js").Filter, source: string}} Spot
  *
  * @typedef {object} ViewHost what it asks of the page
  * @property {(command: object) => boolean} send
@@ -20,7 +20,7 @@
  */
 
 import { resolve, same } from "../model/block.js";
-import { Lag } from "../model/connect.js";
+import { Lag } from "../model/protocol.js";
 import { Feed } from "../model/feed.js";
 import { END, Layout } from "../model/layout.js";
 import { Looks } from "../model/look.js";

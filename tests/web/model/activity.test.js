@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Activity, BARS } from "../../../web/model/activity.js";
+import { Activity, BARS } from "../../../web/model/sources.js";
 
 const MINUTE = 60_000;
 const hour = (/** @type {Activity} */ activity) => [...activity.of("app").bars[1].lines];

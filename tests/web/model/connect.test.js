@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Lag, backOff, start, update } from "../../../web/model/connect.js";
+import { Lag, backOff, start, update } from "../../../web/model/protocol.js";
 
 const closed = (/** @type {number} */ code) => /** @type {const} */ ({ type: "closed", code, reason: "r", now: 1000, random: 0.5 });
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { jsonEscapes } from "../../../web/model/escapes.js";
-import { expandLine } from "../../../web/model/expand.js";
+import { expandLine } from "../../../web/model/extract.js";
 import { detectFormat, parseLine, valueOf } from "../../../web/model/fields.js";
 import { random } from "./random.js";
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { PRESETS, bodyOf, filterOf, marksOf, parseBody, parseTyped, typedOf } from "../../../web/model/filters.js";
-import { compile, isCaseSensitive, toRe2 } from "../../../web/model/matcher.js";
+import { compile, isCaseSensitive, toRe2 } from "../../../web/model/find.js";
 import { random } from "./random.js";
 
 /** @param {string} text */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { findIds, findLinks, safeLink } from "../../../web/model/links.js";
+import { findIds, findLinks, safeLink } from "../../../web/model/extract.js";
 import { random } from "./random.js";
 
 /** @param {string} line */

@@ -19,6 +19,11 @@ test("the model imports only the model, and nobody twice", () => {
   }
 });
 
+test("each module of the model can be read in one go: it has fewer than 300 lines", () => {
+  const long = files.filter((name) => source(`model/${name}`).split("\n").length > 300);
+  assert.deepEqual(long, []);
+});
+
 test("imports within the model have no cycle", () => {
   const edges = new Map(files.map((name) => [name,
     [...code(source(`model/${name}`)).matchAll(/\bfrom "\.\/([^"]+)"/g)].map((hit) => hit[1] ?? "")]));

@@ -96,7 +96,7 @@ test("property: backwards, rows that were placed never move, and all come in the
       let time = r.int(0, 3000);
       history.set(log, Array.from({ length: r.int(0, 25) }, (_, n) => `${log} ${n} ${(time += r.int(0, 300))}`));
     }
-    /** @type {Map<string, import("../../../web/model/feed.js").Edge>} */
+    /** @type {Map<string, import("../../../web/model/pager.js").Edge>} */
     const edges = new Map(logs.map((log) => [log, { top: "c", bottom: null, above: true, topAt: null, bottomAt: null }]));
     const left = new Map([...history].map(([log, lines]) => [log, [...lines]]));
     let placed = rowsOf(blocks);
@@ -129,7 +129,7 @@ test("property: forwards from a jump, rows that were placed never move either", 
       let time = r.int(0, 500);
       future.set(log, Array.from({ length: r.int(1, 20) }, (_, n) => `${log} ${n} ${(time += r.int(0, 300))}`));
     }
-    /** @type {Map<string, import("../../../web/model/feed.js").Edge>} */
+    /** @type {Map<string, import("../../../web/model/pager.js").Edge>} */
     const edges = new Map(logs.map((log) => [log, { top: null, bottom: "c", above: false, topAt: null, bottomAt: null }]));
     const left = new Map([...future].map(([log, lines]) => [log, [...lines]]));
     const atEnd = new Set();
@@ -149,4 +149,12 @@ test("property: forwards from a jump, rows that were placed never move either", 
     const order = times(placed);
     assert.deepEqual(order, [...order].sort((a, b) => a - b));
   }
+});
+
+test("the first live line is late beside what was there before it", () => {
+  const { blocks, weave: woven } = weave();
+  blocks.append(blockOf("a", ["a 1 1000", "a 2 99000"]));
+  woven.arrive(blockOf("b", ["b 1 9000"]));
+  assert.deepEqual(rowsOf(blocks), ["a 1 1000", "a 2 99000", "b 1 9000"]);
+  assert.equal(lateOf(blocks).get("b 1 9000"), 90_000);
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { wordAt } from "../../../web/model/links.js";
+import { wordAt } from "../../../web/model/extract.js";
 import { random } from "./random.js";
 
 /** `^` marks the click. @param {string} marked */

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { cells } from "../../../web/model/cells.js";
-import { breakRuns, toDisplay, wrap } from "../../../web/model/wrap.js";
+import { breakRuns, toDisplay, wrap } from "../../../web/model/layout.js";
 import { random } from "./random.js";
 
 /** @param {string} text @param {number} columns @param {number} [indent] */
