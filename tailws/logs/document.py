@@ -23,6 +23,7 @@ from msgspec import Struct, field
 from tailws.logs.archive import KEPT, Archive
 from tailws.logs.chain import Chain
 from tailws.logs.identity import birth_ms
+from tailws.logs.locate import at_cursor
 from tailws.logs.pieces import Crowd, Forward, Pause, Piece
 from tailws.logs.segment import KEPT_HEAD, Place, Segment
 from tailws.logs.siblings import Sibling, scan
@@ -380,6 +381,27 @@ def document(source: Source, library: Library) -> Generator[Pause, None, Documen
             end = facts.size
         parts.append(Part(facts, segment.path, segment.start, max(segment.start, end), segment))
     return Document(parts)
+
+
+def index_of(
+    source: Source, whole: Document, cursor: str
+) -> Generator[Pause, None, tuple[int, int]]:
+    """The part of a document that a cursor is in, and the offset there.
+
+    Raises BadCursor, OSError; LookupError when that place is not kept any more.
+    """
+    located = yield from at_cursor(source.chain, cursor)
+    place = located.place
+    if place is None:
+        raise LookupError(cursor)
+    source.chain.hold(place.segment)
+    try:
+        index = whole.index(place.segment)
+        if index is None or located.gap is not None:
+            raise LookupError(cursor)
+        return index, place.offset
+    finally:
+        source.chain.release(place.segment)
 
 
 def _living(segments: list[Segment]) -> list[Segment]:

@@ -12,9 +12,9 @@ from typing import Final
 
 from msgspec import Struct
 
-from tailws.logs.document import Document, Library, Walk, document
-from tailws.logs.locate import at_cursor
+from tailws.logs.document import Library, Walk, document, index_of
 from tailws.logs.pieces import Pace, Pause, Piece, read
+from tailws.logs.seek import by_time
 from tailws.logs.segment import Segment
 from tailws.logs.source import Source
 from tailws.text.match import Filter, Run
@@ -26,12 +26,15 @@ Chunks = Generator[bytes | Pause, None, None]
 
 
 class Range(Struct, frozen=True):
-    """From where to where: cursors, None for the ends of the log; `lines` after `skip` of them."""
+    """From where to where: cursors, or times in seconds since the epoch; None for the ends of the
+    log. `lines` after `skip` of them."""
 
     after: str | None = None
     before: str | None = None
     skip: int = 0
     lines: int | None = None
+    since: float | None = None
+    until: float | None = None
 
 
 def download(source: Source, library: Library, wanted: Range, filter_: Filter | None) -> Chunks:
@@ -46,8 +49,12 @@ def download(source: Source, library: Library, wanted: Range, filter_: Filter | 
     end = None
     if wanted.after is not None:
         begin = yield from index_of(source, whole, wanted.after)
+    elif wanted.since is not None:
+        begin = yield from by_time(source, whole, wanted.since)
     if wanted.before is not None:
         end = yield from index_of(source, whole, wanted.before)
+    elif wanted.until is not None:
+        end = yield from by_time(source, whole, wanted.until)
     shown = _Shown(filter_, wanted.skip, wanted.lines)
     records = filter_ is not None and filter_.whole_records
     with library.searching() as crowd, closing(Walk(source, whole, begin, end, records)) as walk:
@@ -65,27 +72,6 @@ def download(source: Source, library: Library, wanted: Range, filter_: Filter | 
             if pace.spent(len(piece.data)):
                 yield None
                 pace.begin()
-
-
-def index_of(
-    source: Source, whole: Document, cursor: str
-) -> Generator[Pause, None, tuple[int, int]]:
-    """The part of a document that a cursor is in, and the offset there.
-
-    Raises BadCursor, OSError; LookupError when that place is not kept any more.
-    """
-    located = yield from at_cursor(source.chain, cursor)
-    place = located.place
-    if place is None:
-        raise LookupError(cursor)
-    source.chain.hold(place.segment)
-    try:
-        index = whole.index(place.segment)
-        if index is None or located.gap is not None:
-            raise LookupError(cursor)
-        return index, place.offset
-    finally:
-        source.chain.release(place.segment)
 
 
 class _Shown:

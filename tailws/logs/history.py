@@ -12,8 +12,7 @@ from collections.abc import Generator
 from msgspec import Struct
 
 from tailws.logs.archive import Archive
-from tailws.logs.document import Document, Library, Part, document, learn_size
-from tailws.logs.download import index_of
+from tailws.logs.document import Document, Library, Part, document, index_of, learn_size
 from tailws.logs.identity import ANCHOR
 from tailws.logs.locate import lines_before
 from tailws.logs.numbers import known_number

@@ -14,8 +14,7 @@ from typing import Final, NamedTuple
 
 from msgspec import Struct, field
 
-from tailws.logs.document import Document, Library, Part, Walk, document, opened
-from tailws.logs.download import index_of
+from tailws.logs.document import Document, Library, Part, Walk, document, index_of, opened
 from tailws.logs.pieces import Backward, Pace, Pause, Piece
 from tailws.logs.segment import Segment
 from tailws.logs.source import Source

@@ -17,9 +17,8 @@ from msgspec import Struct
 
 from tailws.logs.archive import Archive
 from tailws.logs.chain import Chain
-from tailws.logs.document import Document, Facts, Library, Part, Walk, document, opened
-from tailws.logs.download import index_of
-from tailws.logs.locate import Located
+from tailws.logs.document import Document, Facts, Library, Part, Walk, document, index_of, opened
+from tailws.logs.locate import Located, at_cursor
 from tailws.logs.numbers import known_number, offset_of
 from tailws.logs.pieces import Backward, Crowd, Forward, Pace, Pause, Piece, read
 from tailws.logs.segment import Segment
@@ -157,6 +156,18 @@ def _first_timed(
             return at, said
         at = end
     return None
+
+
+def by_time(source: Source, whole: Document, wanted: float) -> Generator[Pause, None, Where]:
+    """The first line at or after a time (in seconds since the epoch), or the end of the log."""
+    where, _, _ = yield from _by_time(source, whole, wanted)
+    return where
+
+
+def since(source: Source, library: Library, wanted: float) -> Generator[Pause, None, Located]:
+    """The same, to follow the log from there; for `Subscription`."""
+    spot = yield from locate(source, library, Wanted(time=wanted))
+    return (yield from at_cursor(source.chain, spot.cursor))
 
 
 def _by_time(

@@ -13,17 +13,19 @@ block is encoded once for all who share it.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Generator
 from functools import partial
 from typing import NamedTuple
 
 from msgspec import Struct
 
 from tailws import config
+from tailws.logs.document import Library
 from tailws.logs.identity import before_birth
 from tailws.logs.locate import BadCursor, Located, at_cursor, from_start, last_lines
 from tailws.logs.pieces import begun_before
-from tailws.logs.seek import last_shown
+from tailws.logs.seek import last_shown, since
 from tailws.logs.segment import Block, Later, Place, Segment
 from tailws.logs.source import Gap, Item, Source, Step, live_end
 from tailws.messages import (
@@ -36,6 +38,7 @@ from tailws.messages import (
     Subscribe,
     SubscribedHead,
     encode,
+    seconds,
 )
 from tailws.runtime.steps import Steps
 from tailws.text.match import Filter
@@ -67,13 +70,21 @@ class Begin(Struct, frozen=True):
 
     cursor: str | None = None
     start: bool = False  # of the live file
+    search: Callable[[], Generator[float | None, None, Located]] | None = None
     lines: int = 0
 
     @classmethod
-    def of(cls, command: Subscribe, limits: config.Lines) -> Begin:
-        """Where a command, or the query of an address, asks to begin."""
+    def of(
+        cls, command: Subscribe, limits: config.Lines, source: Source, library: Library
+    ) -> Begin:
+        """Where a command, or the query of an address, asks to begin. Raises BadCommand."""
         count = limits.first_lines if command.lines is None else command.lines
-        return cls(command.cursor, command.start is not None, min(count, limits.max_lines))
+        search = None
+        if command.since is not None:
+            moment = seconds(command.since, time.time(), source.zone)
+            search = partial(since, source, library, moment)
+        start = command.start is not None
+        return cls(command.cursor, start, search, min(count, limits.max_lines))
 
 
 class Subscription:
@@ -167,6 +178,8 @@ class Subscription:
             work = at_cursor(chain, begin.cursor)
         elif begin.start:
             work = from_start(chain)
+        elif begin.search is not None:
+            work = begin.search()
         elif self.view.filter is not None and begin.lines:
             work = last_shown(chain, begin.lines, self.view.filter)
         else:

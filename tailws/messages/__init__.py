@@ -26,6 +26,7 @@ from tailws.messages.commands import (
     from_form,
     from_query,
     parse,
+    seconds,
 )
 from tailws.messages.heads import (
     SUBPROTOCOL,
@@ -104,4 +105,5 @@ __all__ = [
     "from_form",
     "from_query",
     "parse",
+    "seconds",
 ]

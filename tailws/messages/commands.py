@@ -8,12 +8,14 @@ sources and cursors are not looked into here, patterns only when `filter` compil
 import difflib
 import re
 from collections.abc import Iterable
+from datetime import tzinfo
 from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta, Struct
 
 from tailws.names import is_glob
+from tailws.text import times
 from tailws.text.match import MAX_TERMS, BadPattern, Filter, Term
 
 #: A command's number or name, chosen by the client and repeated in each answer to it.
@@ -23,6 +25,8 @@ Id = Annotated[int, Meta(ge=-(2**53), le=2**53)] | Annotated[str, Meta(max_lengt
 _Source = Annotated[str, Meta(min_length=1, max_length=3 * 4096)]
 _Cursor = Annotated[str, Meta(min_length=1, max_length=512)]
 _Lines = Annotated[int, Meta(ge=0, le=2**31)]
+#: Milliseconds since 1970, or what `times.moment` reads.
+_Moment = Annotated[float, Meta(ge=0, le=2**53)] | Annotated[str, Meta(min_length=1, max_length=64)]
 
 
 ErrorCode = Literal[
@@ -81,6 +85,8 @@ class Subscribe(_Filtered, frozen=True, kw_only=True):
     lines: _Lines | None = None
     cursor: _Cursor | None = None
     start: Literal["start"] | None = msgspec.field(default=None, name="from")
+    since: _Moment | None = None
+    """The first line at or after a time, also in rotated files."""
     cursors: dict[_Source, _Cursor] | None = None
 
     @property
@@ -184,6 +190,9 @@ class Download(_Filtered, frozen=True, kw_only=True):
     before: _Cursor | None = None
     skip: Annotated[int, Meta(ge=0, le=2**53)] = 0
     """Lines behind `after` that are left out, under the filter."""
+    since: _Moment | None = None
+    until: _Moment | None = None
+    """From the first line at or after a time, up to the first one at or after another."""
     lines: Annotated[int, Meta(ge=0, le=2**53)] | None = None
 
 
@@ -226,17 +235,28 @@ def parse(text: str | bytes | bytearray | memoryview) -> Command:
     return command
 
 
-def _contradiction(command: Command) -> str | None:
+def _contradiction(command: Command | Download) -> str | None:
     """Return what is wrong between the keys of a command."""
     match command:
         case Subscribe():
-            asked = _given(command, lines="lines", cursor="cursor", start="from", cursors="cursors")
+            asked = _given(
+                command,
+                lines="lines",
+                cursor="cursor",
+                start="from",
+                since="since",
+                cursors="cursors",
+            )
             if len(asked) > 1:
                 return f"subscribe: {_list(asked)} exclude each other; give one of them."
             if command.is_glob and command.cursor is not None:
                 return "subscribe: a glob has a cursor for each source; give 'cursors'."
             if not command.is_glob and command.cursors is not None:
                 return "subscribe: 'cursors' belongs to a glob; for one source give 'cursor'."
+        case Download():
+            for one, other in (("after", "since"), ("before", "until")):
+                if getattr(command, one) is not None and getattr(command, other) is not None:
+                    return f"download: '{one}' and '{other}' exclude each other; give one of them."
         case History():
             asked = _given(command, before="before", after="after")
             if len(asked) != 1:
@@ -252,6 +272,20 @@ def _contradiction(command: Command) -> str | None:
         case _:
             pass
     return None
+
+
+def seconds(moment: float | str, now: float, zone: tzinfo) -> float:
+    """What a command says of a time, in seconds since the epoch; raises `BadCommand`.
+
+    `now` is in seconds too; `zone` is that of a time that names none.
+    """
+    if not isinstance(moment, str):
+        return moment / 1000
+    found = times.moment(moment, now, zone)
+    if found is None:
+        hint = "write 15m (ago), 14:02, 2026-11-22T14:02, or milliseconds since 1970"
+        raise BadCommand("bad-message", f"'{moment[:64]}' is no time; {hint}.")
+    return found
 
 
 def _given(struct: Struct, **names: str) -> list[str]:
@@ -363,10 +397,11 @@ class Opening(Struct, frozen=True):
 def from_query(query: Iterable[tuple[str, str]], source: str | None = None) -> Opening:
     """Read `source=NAME&lines=N&include=RE&exclude=RE&format=text`; raises `BadCommand`.
 
-    `source`, `include` and `exclude` may be repeated; `cursor` and `from` are as in `subscribe`.
+    `source`, `include` and `exclude` may be repeated; `cursor`, `from` and `since` are as in
+    `subscribe`.
     With `source` given, by the path of the address, the query may not name any.
     """
-    names = ("source", "lines", "cursor", "from", "include", "exclude", "format")
+    names = ("source", "lines", "cursor", "from", "since", "include", "exclude", "format")
     given: dict[str, list[str]] = {}
     for name, value in query:
         if name not in names or (name == "source" and source is not None):
@@ -374,7 +409,7 @@ def from_query(query: Iterable[tuple[str, str]], source: str | None = None) -> O
             hint = f"did you mean '{near[0]}'?" if near else f"there are {_list(list(names))}."
             raise BadCommand("bad-message", f"There is no parameter '{name[:40]}'; {hint}")
         given.setdefault(name, []).append(value)
-    for name in ("lines", "cursor", "from", "format"):
+    for name in ("lines", "cursor", "from", "since", "format"):
         if len(given.get(name, ())) > 1:
             raise BadCommand("bad-message", f"The parameter '{name}' may stand only once.")
     form = given.pop("format", ["v1"])[0]
@@ -386,7 +421,7 @@ def from_query(query: Iterable[tuple[str, str]], source: str | None = None) -> O
     keys: dict[str, Any] = {
         name: values for name, values in given.items() if name in ("include", "exclude")
     }
-    keys |= {name: given[name][0] for name in ("lines", "cursor", "from") if name in given}
+    keys |= {name: given[name][0] for name in ("lines", "cursor", "from", "since") if name in given}
     return Opening(
         tuple(_opened({"type": "subscribe", "source": name, **keys}) for name in sources),
         form == "text",
@@ -418,9 +453,13 @@ def from_form(fields: Iterable[tuple[str, str]]) -> Download:
     try:
         if "filter" in keys:
             keys |= msgspec.json.decode(keys.pop("filter"), type=dict[str, Any])
-        return msgspec.convert(keys, Download)
+        wanted = msgspec.convert(keys, Download)
     except (msgspec.DecodeError, RecursionError) as error:
         raise BadCommand("bad-message", f"download: {_sentence(str(error), Download)}") from None
+    problem = _contradiction(wanted)
+    if problem:
+        raise BadCommand("bad-message", problem)
+    return wanted
 
 
 def _whole(name: str, value: str) -> int:

@@ -477,15 +477,18 @@ class Client:
                 if glob.matches(source.name) and self.principal.may_see(source.name):
                     cursors = command.cursors
                     if cursors is None:
-                        begin = Begin.of(command, self.shared.lines)
+                        begin = self._begin(command, source)
                     elif source.name in cursors:
                         begin = Begin(cursor=cursors[source.name])
                     else:
                         begin = Begin(start=True)
                     self._add(source, begin, command, command.id)
             return
-        begin = Begin.of(command, self.shared.lines)
-        self._add(self.source(command.source), begin, command, command.id)
+        source = self.source(command.source)
+        self._add(source, self._begin(command, source), command, command.id)
+
+    def _begin(self, command: Subscribe, source: Source) -> Begin:
+        return Begin.of(command, self.shared.lines, source, self.shared.library)
 
     def _add(
         self, source: Source, begin: Begin, command: Subscribe, id_: messages.Id | None = None

@@ -7,6 +7,7 @@ a download is read from the files piece by piece. Who may see a source is asked 
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Generator
 from urllib.parse import parse_qsl
 
@@ -17,7 +18,7 @@ from tailws.logs.download import Range, download, name_of
 from tailws.logs.locate import BadCursor
 from tailws.logs.source import Source
 from tailws.logs.subscription import Begin, Subscription, View
-from tailws.messages import BadCommand, Download, from_form, from_query
+from tailws.messages import BadCommand, from_form, from_query, seconds
 from tailws.runtime.loop import Loop, Timer
 from tailws.server.access import ANYONE, Principal
 from tailws.server.exchange import CutShort, Refused, Request, Route, Router, Streaming
@@ -92,9 +93,9 @@ class TextRoutes:
         try:
             (command,) = from_query(request.query, name).subscriptions
             view = View(text=True, framed=False, filter=command.filter(source.format))
+            begin = Begin.of(command, self._lines(), source, self._library)
         except BadCommand as error:
             raise Refused(400, error.message) from None
-        begin = Begin.of(command, self._lines())
 
         def start(wake: Callable[[], None]) -> Reader:
             reader = Reader(
@@ -124,11 +125,19 @@ class TextRoutes:
             raise Refused(400, "The form is not percent-encoded UTF-8, or is too long.") from None
         source = self._source(wanted.source, request.principal)
         filter_ = wanted.filter(source.format)
+        try:
+            since, until = (
+                None if moment is None else seconds(moment, time.time(), source.zone)
+                for moment in (wanted.since, wanted.until)
+            )
+        except BadCommand as error:
+            raise Refused(400, error.message) from None
+        where = Range(wanted.after, wanted.before, wanted.skip, wanted.lines, since, until)
         disposition = f'attachment; filename="{name_of(source.name)}"'
         headers = (*_FILE, ("Content-Disposition", disposition))
 
         def start(wake: Callable[[], None]) -> Produced:
-            return Produced(self._loop, source, self._library, wanted, filter_, wake)
+            return Produced(self._loop, source, self._library, where, filter_, wake)
 
         return Streaming(200, headers, start)
 
@@ -177,7 +186,7 @@ class Produced:
         loop: Loop,
         source: Source,
         library: Library,
-        wanted: Download,
+        where: Range,
         filter_: Filter | None,
         wake: Callable[[], None],
     ) -> None:
@@ -186,7 +195,6 @@ class Produced:
         self._wake = wake
         self._timer: Timer | None = None
         source.attach(self._heard)
-        where = Range(wanted.after, wanted.before, wanted.skip, wanted.lines)
         self._chunks: Generator[bytes | float | None, None, None] = download(
             source, library, where, filter_
         )

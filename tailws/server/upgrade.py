@@ -32,6 +32,7 @@ FEATURES = [
     "behind",
     "download",
     "records",
+    "since",
 ]
 
 Query = Sequence[tuple[str, str]]

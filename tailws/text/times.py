@@ -343,3 +343,34 @@ def _checked(text: str, pattern: bytes, read: Callable[..., float | None]) -> Ti
     except re.error:
         raise BadTimeFormat(f"The time format {text!r} names one thing twice.") from None
     return _form(text, pattern, read)
+
+
+_AGO: Final = re.compile(r"-?\s*((?:\d{1,9}\s*[smhdw]\s*)+)", re.ASCII)
+_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_TODAY: Final = re.compile(r"(\d\d?):(\d\d)(?::(\d\d))?", re.ASCII)
+_COUNTED: Final = re.compile(r"(\d{10})(\d{3})?", re.ASCII)
+
+
+def moment(text: str, now: float, zone: tzinfo) -> float | None:
+    """The time that a person writes, in seconds since the epoch; None where it is none.
+
+    `15m` or `-1h30m` (before now), `14:02` (the last one), ISO 8601 or its date alone, seconds or
+    milliseconds since 1970, and whatever a log line may begin with. Without a zone it is in `zone`.
+    """
+    text = text.strip()
+    if ago := _AGO.fullmatch(text):
+        return now - sum(int(n) * _SECONDS[unit] for n, unit in re.findall(r"(\d+)\s*(\w)", ago[1]))
+    if epoch := _COUNTED.fullmatch(text):
+        return int(epoch[1]) + int(epoch[2] or 0) / 1000
+    try:
+        if clock := _TODAY.fullmatch(text):
+            hour, minute, second = (int(part or 0) for part in clock.groups())
+            today = datetime.fromtimestamp(now, zone)
+            said = today.replace(hour=hour, minute=minute, second=second, microsecond=0)
+            return (said if said <= today else said - timedelta(days=1)).timestamp()
+        said = datetime.fromisoformat(text)
+        return (said if said.tzinfo is not None else said.replace(tzinfo=zone)).timestamp()
+    except (ValueError, OverflowError):
+        line = text.encode(errors="replace")
+        form = detect([line])
+        return form.parse(line, now, zone) if form is not None else None

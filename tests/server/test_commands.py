@@ -10,6 +10,9 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
+from urllib.error import HTTPError
+from urllib.parse import urlencode
+from urllib.request import urlopen
 
 import pytest
 from websockets.sync.client import ClientConnection, connect
@@ -282,3 +285,32 @@ def test_a_filter_reads_fields_as_the_config_says(asking: Asking, rig: Rig) -> N
         while not head.get("done"):
             head = asking.until("found", id=name)[0]
         assert head.get("count", 0) == (0 if name == "app" else 1)
+
+
+def test_a_time_to_begin_with(rig: Rig) -> None:
+    """`since` leads into an archive, and through it to the live end; what is no time is said so."""
+    with connect(rig.url, compression=None) as socket:
+        asking = Asking(socket)
+        asking.send(type="subscribe", source="app", since="2026-11-22T14:10:00")
+        got: list[str] = []
+        while not got or " line 2999" not in "".join(got):
+            got += asking.until("lines")[1]
+        assert got[0].endswith(" line 600")
+        # the archive ends in the middle of a line
+        assert "".join(got).startswith("".join(LINES.splitlines()[600:]))
+        head = asking.ask("error", type="subscribe", source="app", since="soon", id=3)
+        assert head["code"] == "bad-message"
+        assert "no time" in head["message"]
+
+
+def test_a_range_of_time_as_a_file(rig: Rig) -> None:
+    """`since` and `until` of a download, and `since` for curl: the file's own bytes."""
+    base = rig.url.replace("ws://", "http://").partition("/ws")[0]
+    form = {"source": "app", "since": "2026-11-22T14:10:00Z", "until": "2026-11-22T14:30:00Z"}
+    with urlopen(f"{base}/download", urlencode(form).encode(), DEADLINE) as answer:
+        assert answer.read().decode() == "".join(LINES.splitlines(keepends=True)[600:1800])
+    with urlopen(f"{base}/tail/app?since=2026-11-22T14:30:00Z", None, DEADLINE) as answer:
+        assert answer.readline().decode() == LINES.splitlines(keepends=True)[1800]
+    for path, body in (("tail/app?since=soon", None), ("download", b"source=app&since=soon")):
+        with pytest.raises(HTTPError, match="400"):
+            urlopen(f"{base}/{path}", body, DEADLINE)

@@ -193,3 +193,34 @@ def test_hostile_lines_take_no_longer_than_others() -> None:
     """The patterns do not backtrack over a long line."""
     for part in ("Jan ", "20", '{,"', "time=", "1-", '"time":"2026-', "22/Nov/", " " * 7, "9"):
         times.detect([(part * (262_144 // len(part))).encode()])
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("15m", "2026-11-22T14:45:00"),
+        ("-1h 30m", "2026-11-22T13:30:00"),
+        ("1795343853", "2026-11-22T10:37:33"),
+        ("1795343853500", "2026-11-22T10:37:33.500"),
+        ("14:02", "2026-11-22T13:02:00"),
+        ("16:00:01", "2026-11-21T15:00:01"),  # it is not that late yet
+        ("2026-11-22", "2026-11-21T23:00:00"),
+        ("2026-11-22T14:02", "2026-11-22T13:02:00"),
+        ("2026-11-22 14:02:11Z", "2026-11-22T14:02:11"),
+        ("22/Nov/2026:14:02:11 +0000", "2026-11-22T14:02:11"),
+        ("Nov 22 14:02:11", "2026-11-22T13:02:11"),
+        ("25:00", None),
+        ("soon", None),
+        ("", None),
+    ],
+)
+def test_a_person_writes_a_time(typed: str, meant: str | None) -> None:
+    """Before now, of today, of a date, or as a log has it; in the log's zone if it names none."""
+    expected = datetime.fromisoformat(f"{meant}+00:00").timestamp() if meant else None
+    assert times.moment(typed, NOW, timezone(timedelta(hours=1))) == expected
+
+
+@given(st.text(max_size=20))
+def test_anything_may_be_typed(typed: str) -> None:
+    """What is no time is None, whatever it is."""
+    times.moment(typed, NOW, UTC)
