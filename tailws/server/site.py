@@ -69,13 +69,15 @@ _COMMENT = re.compile(
     re.MULTILINE,
 )
 _BLANK = re.compile(rb"^\s+", re.MULTILINE)
-#: Spaces beside signs, which only please. A line with what they may matter to (a template, a
-#: regular expression, a comment) is kept whole, and so is a string.
+_STRING = rb"""(?:"(?:[^"\\\n]|\\.)*"|`[^`\n]*`)"""
+#: Spaces beside signs, which only please. Strings are kept, and whole lines in which more may look
+#: like one: those with templates in templates, regular expressions, comments.
 _SPACED = re.compile(
-    rb"""(^[^\n]*[`'/][^\n]*$|"(?:[^"\\\n]|\\.)*")"""
-    rb"""| ([=<>&|?:,;{}()*!\[\]]+) ?|(?<=[=<>&|?:,;{}()*!\[\]]) """,
+    rb"""(^(?:(?=(?:[^`\n]*`){3})|(?:[^"`'/\n]|%s)*['/])[^\n]*$|%s)""" % (_STRING, _STRING)
+    + rb"""| ([=<>&|?:,;{}()*!\[\]]+) ?|(?<=[=<>&|?:,;{}()*!\[\]]) """,
     re.MULTILINE,
 )
+_STYLED = re.compile(rb"\s*([{};,])\s*|: +")
 _LEAN = (".js", ".css")
 _FOREVER = "public, max-age=31536000, immutable"
 _ATTRIBUTE = re.compile(r'(\b(?:href|src)=")(?:\./)?([^":]+)(")')
@@ -108,7 +110,9 @@ def lean(name: str, source: bytes) -> bytes:
     if not name.endswith(_LEAN):
         return source
     source = _BLANK.sub(b"", _COMMENT.sub(b"", source))
-    return _SPACED.sub(rb"\1\2", source) if name.endswith(".js") else source
+    if name.endswith(".js"):
+        return _SPACED.sub(rb"\1\2", source)
+    return _STYLED.sub(lambda sign: sign[1] or b":", source)
 
 
 class _File:
