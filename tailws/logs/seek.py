@@ -32,6 +32,8 @@ SAMPLE: Final = 16 * 1024
 #: Bytes read at each step of halving a file, and what is then read through line by line.
 PROBE: Final = 8 * 1024
 NEAR: Final = 64 * 1024
+#: So many lines at the end of a piece may be late ones, which say nothing of those before them.
+LATE: Final = 4
 #: Bytes searched backwards for the first lines of a filtered subscription.
 FILTERED_BACK: Final = 64 << 20
 
@@ -251,17 +253,19 @@ def _halved(
 def _at_or_after(
     segment: Segment, form: TimeFormat, piece: Piece, wanted: float, zone: tzinfo
 ) -> int | None:
-    """The first line of a piece at or after a time; the last one tells whether to look."""
+    """The first line of a piece at or after a time; the last ones tell whether to look."""
     codec, data = segment.codec, piece.data
     unit = len(codec.newline)
-    end = len(data)
-    while end > 0:  # the last line that has a time
+    end, late = len(data), 0
+    while end > 0:
         begin = codec.end_of_lines(data[: end - unit])
         said = time_of(form, codec.utf8(data[begin:end], False), zone)
         if said is not None:
-            if said < wanted:
+            if said >= wanted:
+                break
+            late += 1
+            if late == LATE:
                 return None
-            break
         end = begin
     at = 0
     while at < end:

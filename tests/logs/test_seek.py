@@ -73,6 +73,16 @@ def test_a_time_beyond_the_ends_says_so(log: Whole) -> None:
     assert (after.at, after.exact) == (len(ALL), False)
 
 
+def test_a_late_line_at_the_end_hides_none_of_those_before_it(tmp_path: Path) -> None:
+    """The last line was written late, with an older time: places by time are where they were."""
+    lines = text(0, 300, traces=False)
+    late = lines.partition(b"\n")[0] + b" came late\n"
+    with whole(tmp_path, [("", lines + late)]) as made:
+        found = run(locate(made.source, made.library, Wanted(time=START + 250)))
+        assert found.exact
+        assert b" line 250 " in lines[found.at :][:40]
+
+
 def test_times_are_in_the_zone_of_the_source(tmp_path: Path) -> None:
     """What names no zone is in the zone that the config gives."""
     from tailws.logs.zone import zone
