@@ -593,8 +593,8 @@ class Chain:
 
     def retire(self, segment: Segment) -> bool:
         """Whether `segment`, read to its end, is final. Raises OSError, Overwritten."""
-        if segment.final is not None:
-            return True
+        if segment.final is not None or isinstance(segment, Archive):
+            return True  # an archive says itself where it ends, once it is unpacked
         if not segment.lost:
             return False
         idle = not segment.is_written()  # asked before the size: what comes later is no write

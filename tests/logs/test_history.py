@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import lzma
+import random
 from pathlib import Path
 
 import pytest
@@ -13,9 +14,11 @@ import zstandard
 from tailws.logs.document import Library
 from tailws.logs.history import Page, page
 from tailws.logs.locate import BadCursor
+from tailws.logs.seek import Wanted, locate
 from tailws.runtime.steps import Steps
 from tailws.text.match import Filter
 from tests.logs.support import Daemon
+from tests.logs.whole import PACK, run, whole
 
 FILES = 6
 EACH = 3000
@@ -197,3 +200,18 @@ def test_records_are_shown_whole(tmp_path: Path) -> None:
     assert ahead.body == found.body
     pager.library.close()
     daemon.close()
+
+
+@pytest.mark.parametrize("packing", [packing for packing in PACK if packing])
+def test_a_large_archive_is_paged_through_to_its_end(tmp_path: Path, packing: str) -> None:
+    """Also behind the place where the packed file ends, and before all of it was unpacked."""
+    some = random.Random(8)
+    text = b"".join(b"%06d %s\n" % (i, some.randbytes(30).hex().encode()) for i in range(40_000))
+    with whole(tmp_path, [(packing, text), ("", b"live\n")]) as log:
+        spot = run(locate(log.source, log.library, Wanted(fraction=0.8)))
+        after = run(page(log.source, log.library, spot.cursor, 5, False, None))
+        before = run(page(log.source, log.library, spot.cursor, 5, True, None))
+        assert before.body is not None
+        assert after.body is not None
+        assert before.body + b"\n" + after.body in text
+        assert before.body.count(b"\n") == after.body.count(b"\n") == 4
