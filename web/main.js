@@ -344,7 +344,7 @@ function hello(link, head) {
 /** Compares the clocks, half way through a question and its answer. @param {Link} link */
 async function setClock(link) {
   const sent = Date.now();
-  const pong = await link.ask({ type: "ping" });
+  const pong = (await link.ask({ type: "ping" }))?.head;
   if (pong?.type === "pong") clockOffset = pong.t - (sent + Date.now()) / 2;
 }
 
@@ -501,7 +501,13 @@ async function copyText(text, escapes = false) {
   else announcer.now("Copied");
 }
 
-onCopy(() => desk.current?.selectionText() ?? null, (lines) => {
+onCopy(() => {
+  const pane = desk.current;
+  // The browser waits for no daemon: what is not held here comes after it.
+  const far = !!pane?.picked.far;
+  if (far) actions.gather(pane);
+  return far ? null : (pane?.selectionText() ?? null);
+}, (lines) => {
   if (lines > 1000) toast(`${plural(lines, "line")} copied`);
 });
 

@@ -8,6 +8,7 @@
  *   new Finding(id)
  *     .found(head)            a `found` message; ignored when it is for another search
  *     .live(count)            hits among new lines of the log: "+3 new"
+ *     .nearest(at) -> place of the hit next to one
  *     .position(at) -> rank from the newest, 1 and more, or 0 when no hit is there
  *     .hits  .count  .scanned  .of  .file  .done  .fresh
  *     .label(at) -> "14 of 1,208 so far"       .progress() -> "62 %, now in .2.gz" or ""
@@ -35,11 +36,7 @@ const REACH = [4096, 4096, 2048, 1024, 512];
 
 const SYNTAX = /\\(?:p\{[^}]{0,40}\}|[pP].|x\{[^}]{0,10}\}|.)|\(\?P</gs;
 
-/**
- * @param {string} text
- * @param {CaseRule} caseRule
- * @param {boolean} regex
- */
+/** @param {string} text @param {CaseRule} caseRule @param {boolean} regex */
 export function isCaseSensitive(text, caseRule, regex) {
   if (caseRule !== "smart") return caseRule === "match";
   // The capital of `\S` or `\pL` is syntax, not a letter that someone looks for.
@@ -95,12 +92,7 @@ export function compile({ text, regex, caseRule, word }) {
   return { matcher: { find: (line, max = MAX_IN_LINE) => search(re, line, reach, Math.min(max, MAX_IN_LINE)) } };
 }
 
-/**
- * @param {RegExp} re
- * @param {string} line
- * @param {number} reach
- * @param {number} max
- */
+/** @param {RegExp} re @param {string} line @param {number} reach @param {number} max */
 function search(re, line, reach, max) {
   /** @type {{from: number, to: number}[]} */
   const hits = [];
@@ -242,6 +234,13 @@ export class Finding {
   /** @param {number} hits */
   live(hits) {
     this.fresh += hits;
+  }
+
+  /** The place of the hit nearest to one: of a line whose own is not known to the byte. @param {number} at */
+  nearest(at) {
+    const i = this.#newerThan(at);
+    const [a = NaN, b = NaN] = [this.hits[i - 1]?.at, this.hits[i]?.at];
+    return b !== b || a - at < at - b ? a : b;
   }
 
   /** @param {number} at */

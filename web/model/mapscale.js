@@ -3,7 +3,7 @@
  *
  *   new MapScale(files, height)      files {name, size, first?}[] oldest first, as in `extent`
  *     .bytes                         size of the whole log
- *     .toPx(at)  .fraction(px)     monotone, clamped to the ends
+ *     .toPx(at)  .fraction(px)       monotone, clamped to the ends
  *     .frame(fromAt, toAt)           {top, height} of the visible part, 10 px at least
  *     .boundaries()                  {px, label, name}[]: where an older file ends, as ".1", ".2.gz"
  *     .fileAt(at)                    {name, index, start}
@@ -11,6 +11,7 @@
  *   bars(buckets, rows) -> {length, errors}[]   lines of an outline on `rows` bars: lengths from 0 to
  *                                    1, errors as a share of the length; length -1: not scanned
  *   ticks(ats, scale) -> px[]        places of hits or bookmarks, one per pixel, in order
+ *   total(buckets) -> lines          about: large files are sampled
  *   timeLabels(points, scale, zone, space?) -> {px, text}[]    points {at, ms}[] known times
  */
 import { clockShort, dayLabel } from "./words.js";
@@ -172,3 +173,6 @@ export function timeLabels(points, scale, zone, space = 72) {
   }
   return labels;
 }
+
+/** About how many lines an outline tells of: large files are sampled. @param {(number[] | null)[]} buckets */
+export const total = (buckets) => buckets.reduce((sum, bucket) => sum + (bucket?.[0] ?? 0), 0);

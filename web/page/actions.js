@@ -24,9 +24,10 @@
 import { MAX_PANES } from "../model/address.js";
 import { actionFor } from "../model/keymap.js";
 import { bytes, plural } from "../model/words.js";
-import { downloadDialog, help } from "../view/dialogs.js";
+import { downloadDialog, help, waiting } from "../view/dialogs.js";
 import { one } from "../view/dom.js";
 
+import { copy, gather } from "../view/selection.js";
 /** What is learned by doing it once: the hint of the status bar goes. */
 export const LESSONS = ["stop", "find", "filter", "help"];
 
@@ -56,6 +57,26 @@ export class Actions {
   }
 
   /** @param {KeyboardEvent} event */
+  /** Copies selected lines that are not all held here. @param {Pane} pane */
+  async gather(pane) {
+    const link = this.host.desk.slots.find((slot) => slot.pane === pane)?.link;
+    const ends = pane.picked.far;
+    if (!link || !ends) return;
+    const box = waiting("Copy");
+    const got = await gather(ends, (command) => link.ask(command), (lines, size) => {
+      box.say(`${plural(lines, "line")}, ${bytes(size)} so far …`);
+      return !box.stopped;
+    });
+    if (box.stopped) return;
+    const much = got && `${plural(got.text.split("\n").length, "line")}, ${bytes(got.text.length)}`;
+    const words = !got ? "These lines cannot be had any more." : got.whole ? `${much}.` : `Only the first ${much}: Download has them all.`;
+    box.say(words);
+    if (!got || (await copy(got.text))) {
+      box.close();
+      this.host.say(got ? `Copied: ${words}` : words);
+    } else box.offer("Copy", () => this.host.copy(got.text));
+  }
+
   #key(event) {
     if (event.defaultPrevented || document.querySelector("dialog[open]")) return;
     const { settings, desk } = this.host;
@@ -147,10 +168,12 @@ function tableOf(host, actions) {
     select: (pane) => pane.startSelecting(),
     copy: (pane) => {
       const ref = pane.current ?? pane.firstVisible;
+      if (pane.picked.far) return void actions.gather(pane);
       const text = pane.selectionText() ?? (ref ? pane.lineOf(ref) : null);
       if (text !== null) host.copy(text);
       pane.clearSelection();
     },
+      return undefined;
     link: (pane) => {
       const ref = pane.current ?? (pane.following ? pane.lastVisible : pane.firstVisible);
       if (ref) host.link(pane, ref);

@@ -10,10 +10,12 @@
  * @property {boolean} running
  * @property {string} error
  * @property {string} note where it looks
+ * @property {string} hidden what is found in lines that a filter hides
  * @typedef {object} FindHost
  * @property {(query: Query) => void} query
  * @property {(down: boolean) => void} next
  * @property {() => void} stop
+ * @property {() => void} unfilter
  * @property {() => void} close
  * @property {(bar: HTMLElement) => void} mount puts the bar into the pane: it is there only while open
  * @property {() => import("../model/find.js").Terms} terms
@@ -41,11 +43,12 @@ export class FindBar {
     this.stop = h("button", { type: "button", class: "text-button", onclick: host.stop }, "Stop");
     this.error = h("span", { class: "find-error", role: "alert" });
     this.note = h("span", { class: "find-note" });
+    this.hidden = h("button", { type: "button", class: "text-button", onclick: host.unfilter });
     this.el = h("div", { class: "find-bar", role: "search" },
       h("div", { class: "find-box" }, this.field, this.case, this.regex, this.word),
       h("button", { type: "button", class: "icon-button", "aria-label": "Previous hit", title: "Previous hit  N", onclick: () => host.next(false) }, icon("up")),
       h("button", { type: "button", class: "icon-button", "aria-label": "Next hit", title: "Next hit  n", onclick: () => host.next(true) }, icon("down")),
-      this.label, this.bar, this.progress, this.stop, this.error, this.note,
+      this.label, this.bar, this.progress, this.stop, this.error, this.hidden, this.note,
       h("button", { type: "button", class: "icon-button find-close", "aria-label": "Close find", title: "Close  Esc", onclick: host.close }, icon("close")));
     this.timer = 0;
   }
@@ -100,6 +103,8 @@ export class FindBar {
     show(this.stop, state.running);
     say(this.error, state.error);
     say(this.note, state.error ? "" : state.note);
+    say(this.hidden, state.hidden);
+    show(this.hidden, state.hidden !== "");
     attribute(this.field, "aria-invalid", state.error ? "true" : null);
   }
 

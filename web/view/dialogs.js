@@ -9,7 +9,7 @@
  */
 
 import { keyLabel, KEYS, searchKeys } from "../model/keymap.js";
-import { fill, h, icon, show } from "./dom.js";
+import { fill, h, icon, say, show } from "./dom.js";
 
 /**
  * Gives the focus back, unless it has gone on meanwhile: "close" is told late.
@@ -109,6 +109,29 @@ export function question(title, label, value, done) {
   } }, h("label", { for: "question" }, label), field, h("button", { type: "submit", class: "primary" }, "Save"));
   dialog(title, "ask", form);
   field.select();
+}
+
+/** Something that takes a while: it says how far it is, and can be stopped. @param {string} title */
+export function waiting(title) {
+  const words = h("p", { role: "status" });
+  const button = h("button", { type: "button", class: "primary small", onclick: () => act() }, "Stop");
+  const el = dialog(title, "waiting", h("div", { class: "question" }, words, button));
+  let act = () => el.close();
+  return {
+    get stopped() {
+      return !el.open;
+    },
+    say: (/** @type {string} */ text) => say(words, text),
+    close: () => el.close(),
+    /** It is done, and one click is missing. @param {string} text @param {() => void} then */
+    offer(text, then) {
+      fill(button, text);
+      act = () => {
+        el.close();
+        then();
+      };
+    },
+  };
 }
 
 /**

@@ -18,13 +18,15 @@
  * @property {() => void} changed the marks are others
  * @property {(text: string) => void} say
  * @property {() => boolean} filtered
+ * @property {(ref: Ref) => number | null} at byte place of a line
+ * @property {() => void} unfilter shows the hidden lines
  * @property {(bar: HTMLElement) => void} mount
  */
 
 import { compile, Finding, Terms, toRe2 } from "../model/find.js";
 import { levelOf } from "../model/levels.js";
 import { filterKeys } from "../model/protocol.js";
-import { count } from "../model/words.js";
+import { count, plural } from "../model/words.js";
 import { FindBar } from "./bars.js";
 
 /** The daemon is asked when the typing pauses for this long, ms. */
@@ -45,11 +47,14 @@ export class Finder {
       next: (down) => this.next(down),
       stop: () => this.stop(),
       close: () => this.close(),
+      unfilter: () => host.unfilter(),
       terms: () => terms,
       mount: (bar) => host.mount(bar),
     });
     /** @type {Finding | null} */
     this.finding = null;
+    /** The same without the filter, to tell of hits in hidden lines. @type {Finding | null} */
+    this.behind = null;
     /** @type {import("../model/find.js").Matcher | null} */
     this.matcher = null;
     this.error = "";
@@ -98,7 +103,7 @@ export class Finder {
   query(query) {
     this.text = query.text;
     this.stop();
-    this.finding = null;
+    this.finding = this.behind = null;
     this.error = "";
     clearTimeout(this.timer);
     const compiled = query.text ? compile(query) : null;
@@ -114,8 +119,13 @@ export class Finder {
     const feed = this.host.feed();
     const [source] = feed.sources;
     if (!source) return;
-    this.finding = new Finding(++feed.ids);
-    feed.host.send({ type: "find", id: this.finding.id, source, pattern: term, limit: LIMIT, ...filterKeys(feed.filter) });
+    const begin = (/** @type {import("../model/protocol.js").Filter} */ filter) => {
+      const finding = new Finding(++feed.ids);
+      feed.host.send({ type: "find", id: finding.id, source, pattern: term, limit: LIMIT, ...filterKeys(filter) });
+      return finding;
+    };
+    this.finding = begin(feed.filter);
+    this.behind = this.host.filtered() ? begin({}) : null;
     this.draw();
   }
 
@@ -126,9 +136,10 @@ export class Finder {
 
   stop() {
     clearTimeout(this.timer);
-    if (this.finding && !this.finding.done) {
-      this.host.feed().host.send({ type: "stop", id: this.finding.id });
-      this.finding.done = true;
+    for (const finding of [this.finding, this.behind]) {
+      if (!finding || finding.done) continue;
+      this.host.feed().host.send({ type: "stop", id: finding.id });
+      finding.done = true;
     }
     this.draw();
   }
@@ -222,7 +233,7 @@ export class Finder {
       }
       return;
     }
-    if (this.finding?.found(head)) {
+    if (this.finding?.found(head) || this.behind?.found(head)) {
       this.host.changed();
       this.draw();
     }
@@ -249,14 +260,23 @@ export class Finder {
     return true;
   }
 
+  /** Byte place of the hit in the current line; NaN when there is none. */
+  #here() {
+    const ref = this.host.current();
+    const line = ref && !ref.block.rule ? ref.block.line(ref.i) : "";
+    if (!ref || !this.matcher?.find(line, 1).length) return NaN;
+    return this.finding?.nearest(this.host.at(ref) ?? NaN) ?? NaN;
+  }
+
   draw() {
-    const { finding } = this;
+    const { finding, behind } = this;
+    const hidden = finding?.done && behind?.done ? behind.count - finding.count : 0;
     const { whole } = this;
     const { merged } = this.host.feed();
     this.bar.set({
-      label: finding ? finding.label() : this.matcher && !whole ? `${count(this.#held())} hits in the lines that are loaded` : "",
+      label: finding ? finding.label(this.#here()) : this.matcher && !whole ? `${count(this.#held())} hits in the lines that are loaded` : "",
       share: finding?.share ?? 0, progress: finding?.progress() ?? "", running: finding !== null && !finding.done,
-      error: this.error,
+      error: this.error, hidden: hidden > 0 ? `also in ${plural(hidden, "hidden line")}` : "",
       note: !whole ? `in the lines that are loaded${merged ? "; of one log in all of it" : ""}` : this.host.filtered() ? "in the lines that the filter shows" : "in the whole log, newest first",
     });
   }

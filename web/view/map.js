@@ -16,7 +16,7 @@
  * @property {() => string} name
  */
 
-import { BAR, bars, MapScale, ticks, timeLabels } from "../model/mapscale.js";
+import { BAR, bars, MapScale, ticks, timeLabels, total } from "../model/mapscale.js";
 import { dateTime, percent } from "../model/words.js";
 import { attribute, colour, h, say, show } from "./dom.js";
 
@@ -114,6 +114,11 @@ export class LogMap {
       return true;
     }
     return false;
+  }
+
+  /** About how many lines the log has; 0 as long as nobody knows. */
+  get lines() {
+    return total(this.buckets);
   }
 
   #askTimes() {

@@ -25,7 +25,9 @@ import { filterOf, marksOf } from "../model/filters.js";
 import { parseGoTo } from "../model/goto.js";
 import { END } from "../model/layout.js";
 import { countLevels } from "../model/levels.js";
-import { clock, clockShort, count, dateTime, duration } from "../model/words.js";
+import { total } from "../model/mapscale.js";
+import { filterKeys } from "../model/protocol.js";
+import { clock, clockShort, count, dateTime, duration, short } from "../model/words.js";
 import { fill, h, show } from "./dom.js";
 import { FilterBar, Header } from "./head.js";
 import { Finder } from "./finder.js";
@@ -66,6 +68,8 @@ export class Pane extends Reader {
     }, features);
     this.finder.refocus = () => this.focus();
     this.timeBox = new TimeBox({
+      at: (ref) => this.byteOf(ref),
+      unfilter: () => this.toggleFilters(),
       parse: (text) => parseGoTo(text, { zone: host.zone(), now: Date.now() }),
       go: (ms) => this.goToTime(ms),
       mount: (bar) => this.body.before(bar),
@@ -124,12 +128,17 @@ export class Pane extends Reader {
     this.failureCode = "";
     /** Lines that were looked at to find the format. */
     this.detected = 0;
+    /** The filter of what was opened last. */
+    this.under = "";
     /** Lines that were unseen when the log was opened. */
     this.unseen = 0;
     this.unseenSince = 0;
     /** The last line that was there when nobody looked any more. @type {Ref | null} */
     this.leftAt = null;
-    this.rates = { from: 0, last: "" };
+    /** Lines shown in the last second, and all. */
+    this.rates = { from: 0, shown: 0, all: 0 };
+    /** How many lines of the whole log the filter shows: the outline that tells it. */
+    this.matching = { id: 0, of: "", lines: 0 };
     this.behindBytes = 0;
   }
 
@@ -258,6 +267,12 @@ export class Pane extends Reader {
     this.host.changed();
     return undefined;
   }
+  /** @override @param {import("../model/block.js").Ref | null} ref */
+  select(ref) {
+    super.select(ref);
+    if (this.finder.bar.open) this.finder.draw();
+  }
+
 
   /** @param {number} ms */
   goToTime(ms) {
@@ -303,6 +318,7 @@ export class Pane extends Reader {
   /** @param {Block} block @param {number} from @override */
   arrived(block, from) {
     const lines = block.count - from;
+    else if (head.type === "outline" && head.id === this.matching.id) this.matching.lines = total(head.buckets);
     const text = from ? block.text.slice(block.starts[from]) : block.text;
     this.waits(block.t);
     this.counted(lines, text, block.t > 0);
@@ -357,7 +373,6 @@ export class Pane extends Reader {
     this.landed = null;
     landed?.(opened);
     if (opened.first) {
-      this.finder.again();
       this.map.open(this.shown.length === 1 ? this.shown[0] : "");
     }
     this.host.changed();
@@ -368,6 +383,9 @@ export class Pane extends Reader {
     const { blocks } = this.feed;
     if (this.detected >= SAMPLE || blocks.lines <= this.detected * 2) return;
     this.detected = Math.min(SAMPLE, blocks.lines);
+    const under = JSON.stringify(this.feed.filter);
+    if (opened.first || under !== this.under) this.finder.again();
+    this.under = under;
     /** @type {Map<string, string[]>} */
     const samples = new Map();
     blocks.walk(blocks.end - SAMPLE * Math.max(1, this.shown.length), blocks.end, (line, { source }) => {
@@ -418,7 +436,7 @@ export class Pane extends Reader {
       parts = [h("strong", null, this.failureCode === "unknown-source" ? "This log is not there" : "This log cannot be shown"), h("p", null, this.failure)];
     } else if (this.shown.length && !feed.blocks.lines && !waits) {
       parts = this.filtered
-        ? [h("strong", null, "No line matches"), h("p", null, "The filters hide all lines of this log."),
+        ? [h("strong", null, "No line matches"), h("p", null, this.map.lines ? `0 of about ${short(this.map.lines)} lines match.` : "The filters hide all lines of this log."),
           h("button", { type: "button", class: "primary small", onclick: () => this.toggleFilters() }, "Turn filters off")]
         : [h("strong", null, "No lines yet"), h("p", null, "They will appear here.")];
     }
@@ -491,7 +509,7 @@ export class Pane extends Reader {
     const few = this.filtered && above && blocks.lines * this.paper.line < this.paper.height;
     const back = searching && searching.time === searching.time ? ` back to ${dateTime(searching.time, this.host.zone())}` : "";
     this.filterBar.set({
-      chips: this.chips, errors: this.chipErrors, count: this.rates.last,
+      chips: this.chips, errors: this.chipErrors, count: this.counts(),
       progress: !stopped && (searching || few) ? `searched${back}, nothing ${blocks.lines ? "more " : ""}yet` : "",
     });
     this.styleGutter();
@@ -500,8 +518,29 @@ export class Pane extends Reader {
   /** Once a second: how much of what comes is shown. @param {number} all lines a second of these logs */
   tick(all) {
     const shown = this.rates.from;
-    this.rates.from = 0;
-    this.rates.last = this.filtered && (all || shown) ? `${count(shown)} of ${count(Math.max(all, shown))} lines/s shown` : "";
+    this.rates = { from: 0, shown, all: Math.max(all, shown) };
+    if (this.features.has("outline") && this.filtered && !this.feed.merged && !this.feed.opening) this.askMatching();
+  }
+
+  /** Asks how many lines of the whole log the filter shows, once for each. */
+  askMatching() {
+    const { sources: [source], filter } = this.feed;
+    const of = JSON.stringify([source, filter]);
+    if (!source || this.matching.of === of) return;
+    this.matching = { id: ++this.feed.ids, of, lines: 0 };
+    this.host.send({ type: "outline", id: this.matching.id, source, buckets: 1, ...filterKeys(filter) });
+  }
+
+  /** How much of the log is shown: by the second where lines come, else of the whole. */
+  counts() {
+    const { shown, all } = this.rates;
+    if (this.filtered && this.following && all) return `${count(shown)} of ${count(all)} lines/s shown`;
+    const { attached, above, merged, blocks } = this.feed;
+    const whole = this.map.lines;
+    const held = attached && !above && !merged;
+    if (!this.filtered) return held ? `All lines ${count(blocks.lines)}` : whole ? `about ${short(whole)} lines` : "";
+    const some = held ? count(blocks.lines) : this.matching.lines && `about ${short(this.matching.lines)}`;
+    return some && whole ? `${some} of ${short(whole)}` : "";
   }
 
   /** Facts for the state line, least important first. */

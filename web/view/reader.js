@@ -34,7 +34,7 @@ export class Reader extends Viewport {
   /** @param {H} host @param {Set<string>} features */
   constructor(host, features) {
     super(host, features);
-    this.picked = new Picked(this.feed.blocks);
+    this.picked = new Picked(this.feed.blocks, (ref) => this.placeOf(ref));
     this.tools = new RowTools(this.paper.paper);
     /** @type {Bookmark[]} */
     this.bookmarks = [];

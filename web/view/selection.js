@@ -13,16 +13,22 @@
 
 import { stripControls } from "../model/ansi.js";
 import { resolve } from "../model/block.js";
+import { filterKeys } from "../model/protocol.js";
 import { fileRange } from "../model/runs.js";
 import { wordAt } from "../model/extract.js";
 import { toDisplay } from "../model/layout.js";
 import { keyOf, rowAt } from "./rows.js";
 
+/** @typedef {import("./viewport.js").Spot} Spot */
+
 /** Whole lines that are selected, in either order. */
 export class Picked {
-  /** @param {Blocks} blocks */
-  constructor(blocks) {
+  /** @param {Blocks} blocks @param {(ref: Ref) => Spot} placeOf */
+  constructor(blocks, placeOf) {
     this.blocks = blocks;
+    this.placeOf = placeOf;
+    /** Where they are in the log. @type {[Spot, Spot] | null} */
+    this.ends = null;
     /** @type {Ref | null} */
     this.from = null;
     /** @type {Ref | null} */
@@ -31,12 +37,21 @@ export class Picked {
 
   /** @param {Ref} from @param {Ref} to */
   set(from, to) {
+    // The other end may be no longer held, and the filter be another.
+    this.ends = [this.ends && from === this.from ? this.ends[0] : this.placeOf(from), this.placeOf(to)];
     this.from = from;
     this.to = to;
   }
 
+  /** Where they are, when not all of them are held. */
+  get far() {
+    const { from, to, ends } = this;
+    if (!from || !to || !ends || ends[0].source !== ends[1].source) return null;
+    return Number.isNaN(this.blocks.ord(from)) || Number.isNaN(this.blocks.ord(to)) ? ends : null;
+  }
+
   clear() {
-    this.from = this.to = null;
+    this.from = this.to = this.ends = null;
   }
 
   /** First ordinal and the one behind the last; null when nothing is selected. @returns {[number, number] | null} */
@@ -59,6 +74,54 @@ export class Picked {
     this.blocks.walk(range[0], range[1], (line) => lines.push(line));
     return lines.join("\n");
   }
+}
+
+/** What is fetched to be copied, characters and lines of a page. */
+const MOST = 4 << 20;
+const PAGE = 5000;
+
+/**
+ * The lines of one log from one place to another, asked of the daemon.
+ * @param {[Spot, Spot]} ends both included
+ * @param {(command: object) => Promise<import("./socket.js").Answer | null>} ask
+ * @param {(lines: number, size: number) => boolean} told how far it is; false: stop
+ * @returns {Promise<{text: string, whole: boolean} | null>} null when they are not to be had
+ */
+export async function gather(ends, ask, told) {
+  const { source, under } = ends[0];
+  const keys = filterKeys(under);
+  const find = async (/** @type {string} */ cursor, skip = 0, filter = keys) => {
+    const head = (await ask({ type: "locate", source, cursor, skip, ...filter }))?.head;
+    return head?.type === "located" && head.cursor !== null ? { cursor: head.cursor, at: head.at ?? NaN } : null;
+  };
+  const found = await Promise.all(ends.map((end) => find(end.cursor, end.skip, filterKeys(end.under))));
+  const [from, to] = found.sort((a, b) => (a?.at ?? NaN) - (b?.at ?? NaN));
+  /** @type {string[]} */
+  const all = [];
+  let size = 0;
+  for (let cursor = from?.cursor ?? null; cursor !== null && to && told(all.length, size);) {
+    const { head, body } = (await ask({ type: "history", source, after: cursor, lines: PAGE, ...keys })) ?? {};
+    if (head?.type !== "history") return null;
+    const lines = body?.split("\n") ?? [];
+    const next = head.more ? await find(head.end, 0, {}) : null;
+    const last = !next || next.at > to.at;
+    let count = lines.length;
+    // The page goes beyond the end: how far, only the daemon can tell.
+    for (let low = 0; last && low < count;) {
+      const middle = (low + count) >> 1;
+      const line = await find(cursor, middle);
+      if (line && line.at <= to.at) low = middle + 1;
+      else count = middle;
+    }
+    for (const line of lines.slice(0, count)) {
+      size += line.length + 1;
+      if (size > MOST) return { text: all.join("\n"), whole: false };
+      all.push(line);
+    }
+    if (last) return { text: all.join("\n"), whole: true };
+    cursor = head.end;
+  }
+  return null;
 }
 
 /**

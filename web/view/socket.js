@@ -7,6 +7,7 @@
  * @typedef {import("../model/protocol.js").LinkState} State
  * @typedef {{message: (head: Head, body: string | null) => void, state: (state: State) => void}}
  *   Listener
+ * @typedef {{head: Head, body: string | null}} Answer
  */
 
 import { read, start, SUBPROTOCOL, update } from "../model/protocol.js";
@@ -144,7 +145,7 @@ export class Link {
    * @param {() => Promise<"in" | "open" | "out" | "unknown">} session
    */
   constructor(host, session) {
-    /** @type {Map<number, (head: Head | null) => void>} */
+    /** @type {Map<number, (answer: Answer | null) => void>} */
     this.waiting = new Map();
     /** @type {import("./pane.js").Pane | null} */
     this.pane = null;
@@ -154,7 +155,7 @@ export class Link {
         const answer = id === undefined ? undefined : this.waiting.get(id);
         if (id === undefined || !answer) return host.head(this, head, body);
         this.waiting.delete(id);
-        answer(head);
+        answer({ head, body });
       },
       state: (state) => {
         if (state.phase !== "live") this.lost();
@@ -163,7 +164,7 @@ export class Link {
     }, session);
   }
 
-  /** Sends a command and waits for its answer; null when the connection is lost. @param {object} command @returns {Promise<Head | null>} */
+  /** Sends a command and waits for its answer; null when the connection is lost. @param {object} command @returns {Promise<Answer | null>} */
   ask(command) {
     const id = ++ids;
     if (!this.socket.send({ ...command, id })) return Promise.resolve(null);

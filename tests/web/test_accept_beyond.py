@@ -1,0 +1,95 @@
+"""What is not loaded is counted, found and copied as well."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tests.web.acceptance import add_filter, click, clipboard, following, key_of, line, settled
+from tests.web.looking import until
+from tests.web.real import Daemon
+
+pytestmark = pytest.mark.browser
+
+Visit = Callable[..., Any]
+LINES = 20_000
+
+
+@pytest.fixture(scope="module")
+def daemon() -> Iterator[Daemon]:
+    with Daemon({"app": "app.log"}) as daemon:
+        daemon.append("app.log", *map(line, range(LINES)))
+        yield daemon
+
+
+def test_lines_that_are_not_loaded_are_copied(visit: Visit, daemon: Daemon) -> None:
+    """A selection from the first line to the last, of which the page holds only the ends' windows,
+    is fetched when it is copied, and equals the file; under a filter it equals what grep says."""
+    page = visit(daemon.url)
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    following(page, LINES - 1)
+
+    def copied(first: int, last: int) -> str:
+        page.keyboard.press("Home")
+        until(lambda: page.locator(".row", has_text=key_of(first)).count())
+        click(page, key_of(first))
+        page.keyboard.press("v")
+        page.keyboard.press("End")
+        until(lambda: page.locator(".row", has_text=key_of(last)).count())
+        settled(page)
+        page.locator(".row", has_text=key_of(last)).click(
+            modifiers=["Shift"], position={"x": 130, "y": 6}
+        )
+        page.keyboard.press("Control+c")
+        until(lambda: page.locator(".toast", has_text="Copied:").count(), "it is copied", 30)
+        text = clipboard(page, daemon)
+        page.keyboard.press("Escape")
+        return text
+
+    written = daemon.path("app.log").read_text().splitlines()
+    assert copied(2, LINES - 3) == "\n".join(written[2 : LINES - 2])
+    add_filter(page, "customer=c_3")
+    kept = [i for i in range(LINES) if i % 7 == 3]
+    until(lambda: page.locator(".chip").count() == 1)
+    settled(page)
+    page.evaluate("document.querySelector('#toasts').replaceChildren()")
+    assert copied(kept[1], kept[-2]) == "\n".join(written[i] for i in kept[1:-1])
+
+
+def test_how_much_of_the_log_a_filter_shows(visit: Visit, daemon: Daemon) -> None:
+    """Beside the filter stands how many lines the log has, and how many of them it shows; as long
+    as not all of them have been loaded, both are said to be estimates."""
+    page = visit(daemon.url)
+    count = page.locator(".filter-count")
+    until(lambda: count.inner_text() == "about 20k lines")
+    add_filter(page, "level:error")
+    until(lambda: count.inner_text() == "40 of 20k", "all of the errors are held")
+    page.locator(".chip-field").focus()
+    page.keyboard.press("Backspace")
+    add_filter(page, "customer=c_3")
+    until(lambda: count.inner_text().startswith("about 2"))
+    shown, whole = count.inner_text().removeprefix("about ").split(" of ")
+    assert (shown, whole) == ("2.9k", "20k")
+
+
+def test_hits_in_hidden_lines_are_told(visit: Visit, daemon: Daemon) -> None:
+    """Find says where one is among the hits, and how many more there are in lines that the filter
+    hides; one click shows them."""
+    page = visit(daemon.url)
+    add_filter(page, "customer=c_3")
+    page.keyboard.press("/")
+    page.keyboard.type("ERROR")
+    label = page.locator(".find-label")
+    hits = [i for i in range(LINES) if i % 500 == 250 and i % 7 == 3]
+    until(lambda: label.inner_text() == f"{len(hits)} hits")
+    page.keyboard.press("Shift+Enter")
+    until(lambda: label.inner_text() == f"1 of {len(hits)}", "the newest hit")
+    page.keyboard.press("Shift+Enter")
+    until(lambda: label.inner_text() == f"2 of {len(hits)}", "the one before")
+    more = page.locator(".find-bar .text-button", has_text="hidden lines")
+    until(lambda: more.inner_text() == f"also in {LINES // 500 - len(hits)} hidden lines")
+    more.click()
+    until(lambda: label.inner_text().endswith(f"of {LINES // 500}"), "the hidden ones too")
+    assert not more.is_visible()
