@@ -26,8 +26,8 @@ import { actionFor } from "../model/keymap.js";
 import { bytes, plural } from "../model/words.js";
 import { downloadDialog, help, waiting } from "../view/dialogs.js";
 import { one } from "../view/dom.js";
-
 import { copy, gather } from "../view/selection.js";
+
 /** What is learned by doing it once: the hint of the status bar goes. */
 export const LESSONS = ["stop", "find", "filter", "help"];
 
@@ -56,7 +56,6 @@ export class Actions {
     pane.dirty();
   }
 
-  /** @param {KeyboardEvent} event */
   /** Copies selected lines that are not all held here. @param {Pane} pane */
   async gather(pane) {
     const link = this.host.desk.slots.find((slot) => slot.pane === pane)?.link;
@@ -77,6 +76,7 @@ export class Actions {
     } else box.offer("Copy", () => this.host.copy(got.text));
   }
 
+  /** @param {KeyboardEvent} event */
   #key(event) {
     if (event.defaultPrevented || document.querySelector("dialog[open]")) return;
     const { settings, desk } = this.host;
@@ -167,13 +167,13 @@ function tableOf(host, actions) {
     groups: (pane) => pane.toggleGroups(),
     select: (pane) => pane.startSelecting(),
     copy: (pane) => {
-      const ref = pane.current ?? pane.firstVisible;
       if (pane.picked.far) return void actions.gather(pane);
+      const ref = pane.current ?? pane.firstVisible;
       const text = pane.selectionText() ?? (ref ? pane.lineOf(ref) : null);
       if (text !== null) host.copy(text);
       pane.clearSelection();
-    },
       return undefined;
+    },
     link: (pane) => {
       const ref = pane.current ?? (pane.following ? pane.lastVisible : pane.firstVisible);
       if (ref) host.link(pane, ref);

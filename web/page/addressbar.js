@@ -131,10 +131,10 @@ export class AddressBar {
     const answer = features.has("locate")
       ? await link?.ask({ type: "locate", source: ref.block.source, cursor: place.cursor, skip: place.skip, ...filterKeys(place.under) })
       : null;
+    const located = answer?.head;
     const own = located?.type === "located" && located.cursor ? { ...place, cursor: located.cursor, skip: 0 } : place;
     const wanted = { panes: [{ ...this.#of(pane), at: addressOf(pane, own) }] };
     const problem = tooLong(wanted);
-    const located = answer?.head;
     if (problem) return say(problem);
     const url = new URL(location.href);
     url.hash = formatAddress(wanted);

@@ -64,12 +64,12 @@ export class Pane extends Reader {
       },
       say: (text) => host.toast(text),
       filtered: () => this.filtered,
+      at: (ref) => this.byteOf(ref),
+      unfilter: () => this.toggleFilters(),
       mount: (bar) => this.body.before(bar),
     }, features);
     this.finder.refocus = () => this.focus();
     this.timeBox = new TimeBox({
-      at: (ref) => this.byteOf(ref),
-      unfilter: () => this.toggleFilters(),
       parse: (text) => parseGoTo(text, { zone: host.zone(), now: Date.now() }),
       go: (ms) => this.goToTime(ms),
       mount: (bar) => this.body.before(bar),
@@ -124,12 +124,12 @@ export class Pane extends Reader {
     /** Where on the screen the target of the next opening goes, px. @type {number | null} */
     this.landing = null;
     this.lastLine = 0;
+    /** The filter of what was opened last. */
+    this.under = "";
     this.failure = "";
     this.failureCode = "";
     /** Lines that were looked at to find the format. */
     this.detected = 0;
-    /** The filter of what was opened last. */
-    this.under = "";
     /** Lines that were unseen when the log was opened. */
     this.unseen = 0;
     this.unseenSince = 0;
@@ -258,6 +258,12 @@ export class Pane extends Reader {
   }
 
 
+  /** @override @param {import("../model/block.js").Ref | null} ref */
+  select(ref) {
+    super.select(ref);
+    if (this.finder.bar.open) this.finder.draw();
+  }
+
   /** Goes to a place in the same logs. @param {Place} place @param {boolean} [push] @override */
   jump(place, push = true) {
     if ("end" in place) return void this.toEnd();
@@ -267,12 +273,6 @@ export class Pane extends Reader {
     this.host.changed();
     return undefined;
   }
-  /** @override @param {import("../model/block.js").Ref | null} ref */
-  select(ref) {
-    super.select(ref);
-    if (this.finder.bar.open) this.finder.draw();
-  }
-
 
   /** @param {number} ms */
   goToTime(ms) {
@@ -309,6 +309,7 @@ export class Pane extends Reader {
   message(head, body) {
     if (head.type === "found") this.finder.found(head);
     else if (head.type === "behind") this.behindBytes = head.bytes;
+    else if (head.type === "outline" && head.id === this.matching.id) this.matching.lines = total(head.buckets);
     else if (head.type === "extent" || head.type === "outline") this.map.message(head);
     else if (head.type === "located" && this.map.message(head)) return;
     else if (head.type === "error" && this.finder.failed(head.message, head.id)) return;
@@ -318,7 +319,6 @@ export class Pane extends Reader {
   /** @param {Block} block @param {number} from @override */
   arrived(block, from) {
     const lines = block.count - from;
-    else if (head.type === "outline" && head.id === this.matching.id) this.matching.lines = total(head.buckets);
     const text = from ? block.text.slice(block.starts[from]) : block.text;
     this.waits(block.t);
     this.counted(lines, text, block.t > 0);
@@ -372,6 +372,9 @@ export class Pane extends Reader {
     const { landed } = this;
     this.landed = null;
     landed?.(opened);
+    const under = JSON.stringify(this.feed.filter);
+    if (opened.first || under !== this.under) this.finder.again();
+    this.under = under;
     if (opened.first) {
       this.map.open(this.shown.length === 1 ? this.shown[0] : "");
     }
@@ -383,9 +386,6 @@ export class Pane extends Reader {
     const { blocks } = this.feed;
     if (this.detected >= SAMPLE || blocks.lines <= this.detected * 2) return;
     this.detected = Math.min(SAMPLE, blocks.lines);
-    const under = JSON.stringify(this.feed.filter);
-    if (opened.first || under !== this.under) this.finder.again();
-    this.under = under;
     /** @type {Map<string, string[]>} */
     const samples = new Map();
     blocks.walk(blocks.end - SAMPLE * Math.max(1, this.shown.length), blocks.end, (line, { source }) => {
