@@ -483,16 +483,17 @@ class Chain:
         segment.lost = True
         at = self.segments.index(segment) + 1 if segment in self.segments else None
         last = segment
-        for index, copy in enumerate(copies):
-            if index == 0:
-                last.link = Link(
-                    copy, None, "truncated", until=0 if whole else had, unsure=not whole, copy=whole
-                )
-            else:
-                last.link = Link(copy, "truncated")
-            last = copy
-        until = had if whole or not copies else 0
-        last.link = Link(fresh, "truncated", "truncated", until=until, unsure=unsure)
+        for index, following in enumerate((*copies, fresh)):
+            # what the file had is owed by who leaves it, or by who leaves the copy of all of it
+            last.link = Link(
+                following,
+                "truncated" if index or following is fresh else None,
+                "truncated",
+                until=had if index == whole else 0,
+                unsure=unsure if following is fresh else not (index or whole),
+                copy=whole and index == 0,
+            )
+            last = following
         for new in reversed((*copies, fresh)):
             self._remember(new)
             if at is not None:

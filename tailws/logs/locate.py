@@ -179,23 +179,23 @@ def _proved(chain: Chain, segment: Segment, cursor: Cursor) -> Place | None:
         return None
     place = segment.place(cursor.offset)
     if cursor.offset == 0:
-        live = chain.newest is not None and chain.newest.identity == segment.identity
         known = chain.copied(place) or segment.final is not None
-        if live and _copied_since(segment, cursor, segment.begun if known else None):
+        if _copied_since(chain, segment, cursor, segment.begun if known else None):
             return None
     return place
 
 
-def _copied_since(segment: Segment, cursor: Cursor, until: int | None) -> bool:
+def _copied_since(chain: Chain, segment: Segment, cursor: Cursor, until: int | None) -> bool:
     """Whether the file was copied and truncated since the cursor at its start was given out, and
     before `until` (ns), from when on the chain knows of it."""
     if not segment.birth:
         return False
-    plain = [
-        sibling
-        for sibling in scan(segment.path)
-        if not sibling.packed and (until is None or sibling.identity.birth < until)
-    ]
+    plain = []
+    for sibling in scan(chain.path, chain.folders):
+        if sibling.identity == segment.identity:
+            break  # renamed since: its copies are older
+        if not sibling.packed and (until is None or sibling.identity.birth < until):
+            plain.append(sibling)
     return _first_copy(cursor, plain, segment.identity) is not None
 
 

@@ -56,10 +56,7 @@ def test_copytruncate_twice_in_one_look(rig: Rig) -> None:
         log.copytruncate(".1")
         log.lines(2)
     log.lines(1)
-    rig.expect(log, gaps=True)
-    client = rig.client
-    assert set(log.owed[:8]) <= set(client.lines("app"))
-    assert set(log.owed[-3:]) <= set(client.lines("app"))
+    rig.expect(log, unsure=True)
 
 
 def test_copytruncate_under_a_writer_that_never_pauses(rig: Rig) -> None:

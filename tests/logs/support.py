@@ -122,6 +122,7 @@ class Reader:
         self.offers = 0
         self.cursor: str | None = None
         self.items: list[bytes | None] = []  # lines; None stands for a gap
+        self.exact: set[int] = set()  # which of them are gaps of a known size
         self.events: list[str] = []
         self.heads: list[dict[str, object]] = []
         self.ready = False
@@ -175,6 +176,8 @@ class Reader:
             case "subscribed":
                 self.cursor = head["cursor"]
             case "gap":
+                if head["bytes"] is not None:
+                    self.exact.add(len(self.items))
                 self.items.append(None)
             case "event":
                 self.events.append(head["event"])
@@ -195,13 +198,14 @@ def payload(frame: bytes) -> bytes:
     return frame[4:] if length == 126 else frame[10:]
 
 
-def accounted(items: list[bytes | None], expected: list[bytes]) -> str | None:
+def accounted(reader: Reader, expected: list[bytes]) -> str | None:
     """Whether each expected line is there once, in order, or behind a gap; else what is wrong."""
     at = 0
-    gap = False
-    for item in items:
+    gap = exact = False
+    for index, item in enumerate(reader.items):
         if item is None:
             gap = True
+            exact = exact or index in reader.exact
             continue
         try:
             found = expected.index(item, at)
@@ -211,8 +215,10 @@ def accounted(items: list[bytes | None], expected: list[bytes]) -> str | None:
             return f"{item!r} was never written"
         if found != at and not gap:
             return f"{expected[at:found]!r} are lost without a gap before {item!r}"
+        if found == at and exact:
+            return f"a gap before {item!r}, and nothing is missing there"
         at = found + 1
-        gap = False
+        gap = exact = False
     if at != len(expected) and not gap:
         return f"{expected[at:]!r} are lost at the end"
     return None
