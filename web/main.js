@@ -561,9 +561,7 @@ document.addEventListener("visibilitychange", () => {
   for (const link of desk.links) link.socket.now();
   for (const pane of desk.panes) {
     const missed = pane.shown.reduce((sum, name) => sum + (activity.pulses.get(name)?.unseen ?? 0), 0);
-    pane.unseen = pane.following ? missed : 0;
-    pane.unseenSince = hiddenAt;
-    if (!missed) pane.leftAt = null;
+    pane.back(missed, hiddenAt, asleep);
     if (!asleep) continue;
     if (pane.following && missed > CATCH_UP) {
       pane.leftAt = null;

@@ -38,6 +38,10 @@ import { THIRD } from "./viewport.js";
 
 /** A new window may be empty for this long before the old rows go, ms. */
 const PATIENCE = 150;
+/** Errors and warnings that are counted in a frame while one follows. */
+const SUSPECTS = 200;
+/** What comes so soon after one is back came while one was away, ms. */
+const AWAITED = 20_000;
 /** Lines that decide on the format of a log. */
 const SAMPLE = 200;
 
@@ -133,6 +137,10 @@ export class Pane extends Reader {
     /** Lines that were unseen when the log was opened. */
     this.unseen = 0;
     this.unseenSince = 0;
+    /** Errors and warnings that were counted since the last frame. */
+    this.suspects = 0;
+    /** Until when lines may still be on their way that came unseen, ms. */
+    this.awaited = 0;
     /** The last line that was there when nobody looked any more. @type {Ref | null} */
     this.leftAt = null;
     /** Lines shown in the last second, and all. */
@@ -151,6 +159,7 @@ export class Pane extends Reader {
 
   /** @override */
   drawn() {
+    this.suspects = 0;
     this.tellNotice();
     const { first, end } = this.feed.blocks;
     this.map.set(this.extent(), { from: this.eye - first, to: this.lastOrd + 1 - first, of: Math.max(1, end - first) });
@@ -327,7 +336,10 @@ export class Pane extends Reader {
 
   /** @param {number} lines @param {string} text @param {boolean} live just written, not there before @override */
   counted(lines, text, live) {
-    const { errors } = countLevels(text);
+    // While one follows, these counts only give an idea: no more is looked at than a frame bears.
+    const most = this.following && !document.hidden ? SUSPECTS - this.suspects : Infinity;
+    const { errors, warnings } = countLevels(text, 0, most);
+    this.suspects += errors + warnings;
     this.turn({ type: "arrived", lines, errors });
     this.host.changed();
     if (!live) return;
@@ -449,12 +461,28 @@ export class Pane extends Reader {
 
   noticeKey = "";
 
+  /**
+   * Somebody looks again.
+   * @param {number} missed lines that came meanwhile, as far as they were counted
+   * @param {number} since when nobody looked any more, ms
+   * @param {boolean} asleep whether lines were not received, so that some may be on their way that
+   *   nobody has counted yet
+   */
+  back(missed, since, asleep) {
+    const { blocks } = this.feed;
+    const held = this.leftAt ? blocks.end - 1 - blocks.ord(this.leftAt) : 0;
+    this.unseen = this.following ? Math.max(missed, held, asleep ? 1 : 0) : 0;
+    this.unseenSince = since;
+    this.awaited = Date.now() + AWAITED;
+    if (!this.unseen) this.leftAt = null;
+  }
+
   /** Puts the rule "New since" before the lines that came unseen. */
   markUnseen() {
     const { blocks } = this.feed;
     if (this.feed.opening || !blocks.lines) return;
     const left = this.leftAt ? blocks.ord(this.leftAt) + 1 : blocks.end - this.unseen;
-    if (this.leftAt && left >= blocks.end) return; // they are still on their way
+    if (this.leftAt && left >= blocks.end && Date.now() < this.awaited) return; // they are on their way
     const at = blocks.at(left);
     const wanted = this.following && !this.filtered && at && left > blocks.first;
     this.unseen = 0;
