@@ -122,7 +122,7 @@ class Peer:
     def still_answers(self) -> None:
         """The connection goes on."""
         self.send(command(type="ping", id="still there?"))
-        self.heads_until(lambda heads: heads[-1].get("id") == "still there?")
+        self.heads_until(lambda heads: any(head.get("id") == "still there?" for head in heads))
 
 
 def _whole(data: bytes) -> list[Frame]:
@@ -272,8 +272,8 @@ def test_subscriptions_beyond_the_bound_are_errors(daemon: Rig) -> None:
         assert answers[3]["code"] == "too-many"
         peer.send(command(type="unsubscribe", source="many/0.log"))
         peer.send(command(type="subscribe", source="many/4.log", id="now"))
-        heads = peer.heads_until(lambda heads: heads[-1].get("id") == "now")
-        assert heads[-1]["type"] == "subscribed"
+        heads = peer.heads_until(lambda heads: any(head.get("id") == "now" for head in heads))
+        assert next(head["type"] for head in heads if head.get("id") == "now") == "subscribed"
 
 
 def test_a_glob_beyond_the_bound_is_an_error_too(daemon: Rig) -> None:
@@ -281,7 +281,7 @@ def test_a_glob_beyond_the_bound_is_an_error_too(daemon: Rig) -> None:
     with peer.sock:
         peer.send(command(type="subscribe", source="many/*", id="glob"))
         heads = peer.heads_until(lambda heads: any(head["type"] == "error" for head in heads))
-        assert heads[-1]["code"] == "too-many"
+        assert {head["code"] for head in heads if head["type"] == "error"} == {"too-many"}
         peer.still_answers()
 
 
@@ -368,7 +368,7 @@ def test_a_client_that_never_reads_costs_what_the_kernel_holds(
     with ExitStack() as stack:
         for peer in stalled:
             stack.enter_context(peer.sock)
-            peer.heads_until(lambda heads: heads[-1]["type"] == "subscribed")
+            peer.heads_until(lambda heads: any(head["type"] == "subscribed" for head in heads))
         written = 0
         before = int(daemon.status("VmRSS").split()[0])
         while written < 12_000_000:
