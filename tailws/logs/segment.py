@@ -39,7 +39,7 @@ from tailws.logs.identity import (
     find_inode,
     identify,
 )
-from tailws.text.lines import CUT_MARK, Codec, leading_nuls
+from tailws.text.lines import CUT_MARK, Codec, leading_nuls, line_feeds
 
 #: A run of NUL bytes at the start of a line that is at least this long is a hole (a writer without
 #: O_APPEND after a truncation, a preallocated file), not text. At the start of a file any is.
@@ -171,7 +171,7 @@ class Block:
     def count(self) -> int:
         """Lines in it."""
         if not self._count:
-            self._count = self.body.count(b"\n") + 1
+            self._count = line_feeds(self.body) + 1
         return self._count
 
     @property

@@ -22,10 +22,11 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable
 from datetime import UTC, tzinfo
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from msgspec import Struct
 
+from tailws.logs.audience import Audience
 from tailws.logs.chain import Chain
 from tailws.logs.segment import COLD, END, OVER, Block, Later, Link, Overwritten, Place, Segment
 from tailws.runtime.loop import Loop, Timer
@@ -79,16 +80,6 @@ class Step(NamedTuple):
     place: Place
 
 
-class Follower(Protocol):
-    """Who stands at the live end and is handed what comes there, without being asked to come."""
-
-    def take(self, number: int, step: Step) -> bool:
-        """Item `number`; False: not now, and no further ones. It comes for it by itself."""
-
-    def leave(self) -> None:
-        """The live end has moved without it, or an item was not taken."""
-
-
 class Source:
     """Owns the chain of segments of one log, its window, its watch and the list of waiters."""
 
@@ -122,10 +113,10 @@ class Source:
         self._window_bytes = 0
         self._first = 0  # number of the window's first item
         self._waiting: dict[Callable[[], None], None] = {}
-        self._followers: dict[Follower, None] = {}
-        self._pause = 0.0
-        self._timer: Timer | None = None
-        self._fresh = False
+        self.audience = Audience()  # who stands at the live end, and need not be woken
+        self._pause = 0.0  # between the last two wakes; 0: the last one came after silence
+        self._pause_ends = 0.0  # until then nobody is woken again
+        self._timer: Timer | None = None  # of a wake that is due then, or of a look at a hot file
         self.dry = -1  # number of the item that is not there until the next wake; -1: it may be
         self._hot = False
         self._quiet_looks = 0
@@ -211,10 +202,15 @@ class Source:
 
     def hint(self) -> None:
         """Something may have changed."""
-        self._fresh = True
         self._at_rest = False
-        if self._timer is None:
+        if self._timer is not None:
+            return
+        now = self.loop.clock()
+        if now >= self._pause_ends:
+            self._pause = 0.0
             self._wake()
+        else:
+            self._timer = self.loop.call_at(self._pause_ends, self._after_pause)
 
     def look(self) -> bool:
         """Look at the name and the file, by the clock or because the directory changed. False: all
@@ -316,24 +312,12 @@ class Source:
     def unwait(self, wake: Callable[[], None]) -> None:
         self._waiting.pop(wake, None)
 
-    def follow(self, follower: Follower) -> None:
-        """Hand it each item from the live end on, until it does not take one."""
-        self._followers[follower] = None
-
-    def unfollow(self, follower: Follower) -> None:
-        self._followers.pop(follower, None)
-
-    def _hand_out(self, number: int, step: Step) -> None:
-        for follower in [f for f in self._followers if not f.take(number, step)]:
-            del self._followers[follower]
-            follower.leave()
-
     def _feed(self) -> None:
-        """Read for those who follow: one block a turn, so that others have theirs.
+        """Read for the audience: one block a turn, so that others have theirs.
 
         Only what a growing file adds is handed out; whoever crosses to another file comes for it.
         """
-        if not self._followers:
+        if not self.audience:
             return
         end = self.end
         if (
@@ -342,35 +326,33 @@ class Source:
             or end.segment.lost
             or end.segment is not self.chain.newest
         ):
-            self._dismiss()
+            self._disband()
         elif isinstance(self._pull(), Step) and self.dry < 0:
             self.loop.defer(self._feed)
 
-    def _dismiss(self) -> None:
-        followers, self._followers = self._followers, {}
-        for follower in followers:
-            follower.leave()
+    def _disband(self) -> None:
+        if self.end is not None:
+            self.audience.disband(self.end, self.next_number)
 
     def _wake(self) -> None:
-        self._fresh = False
         self._wake_waiting()
         if self.reading.window > 0:
-            pause = max(self._pause, FIRST_PAUSE)
-            self._timer = self.loop.call_later(pause, self._after_pause)
+            # No timer for it: a line by itself, as most are, would wake the loop a second time.
+            self._pause_ends = self.loop.clock() + max(self._pause, FIRST_PAUSE)
+            if self._hot:
+                self._timer = self.loop.call_at(self._pause_ends, self._after_pause)
 
     def _after_pause(self) -> None:
         self._timer = None
         if self._hot:
             self._look_while_hot()
-        elif self._fresh:
-            self._pause = min(self.reading.window, max(2 * self._pause, FIRST_PAUSE))
-            if self._pause >= min(HOT_PAUSE, self.reading.window):
-                self._hot = True
-                self._quiet_looks = 0
-                self._unwatch()
-            self._wake()
-        else:
-            self._pause = 0.0
+            return
+        self._pause = min(self.reading.window, max(2 * self._pause, FIRST_PAUSE))
+        if self._pause >= min(HOT_PAUSE, self.reading.window):
+            self._hot = True
+            self._quiet_looks = 0
+            self._unwatch()
+        self._wake()
 
     def _look_while_hot(self) -> None:
         if self._has_more():
@@ -465,8 +447,10 @@ class Source:
             if step is END:
                 self.dry = self.next_number
             return step
-        self._move_end(step.place)
         item = step.item
+        if not isinstance(item, Block) or step.place.segment is not start.segment:
+            self._disband()
+        self._move_end(step.place)
         if isinstance(item, Block):
             item.read_at = time.time_ns() // 1_000_000
             self.lines += item.count
@@ -475,8 +459,8 @@ class Source:
         self._keep(start, step)
         if isinstance(item, Block) and not item.more and not start.segment.lost:
             self.dry = self.next_number
-        if self._followers:
-            self._hand_out(self.next_number - 1, step)
+        if self.audience and isinstance(item, Block):
+            self.audience.take(item, start, self.next_number - 1)
         return step
 
     def _keep(self, start: Place, step: Step) -> None:
@@ -491,10 +475,10 @@ class Source:
             self._first += 1
 
     def _clear_window(self) -> None:
+        self._disband()
         self._first = self.next_number + 1  # every number given out is one of the past now
         self._window.clear()
         self._window_bytes = 0
-        self._dismiss()
 
     def _move_end(self, place: Place) -> None:
         self.end = place

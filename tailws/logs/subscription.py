@@ -3,8 +3,9 @@
     locating    where the client asked to begin is being looked for
     own pace    it reads the file by itself, up to where the window begins
     live        it takes what the window has, and pulls when it is first
+    following   it has all there is, and is handed each block as it is read (`audience`)
 
-The three give way to each other without the caller seeing it: `next()` gives a frame, or None,
+They give way to each other without the caller seeing it: `next()` gives a frame, or None,
 and then `wake` is called when it is worth asking again. A view is what makes two subscribers
 different: filter, compression, with or without heads. Blocks keep one frame for each view, so a
 block is encoded once for all who share it.
@@ -21,6 +22,7 @@ from typing import NamedTuple
 from msgspec import Struct
 
 from tailws import config
+from tailws.logs.audience import Offer
 from tailws.logs.document import Library
 from tailws.logs.identity import before_birth
 from tailws.logs.locate import BadCursor, Located, at_cursor, from_start, last_lines
@@ -97,7 +99,6 @@ class Subscription:
         "_id",
         "_lag_bytes",
         "_located",
-        "_may_go_on",
         "_number",
         "_offer",
         "_steps",
@@ -119,7 +120,7 @@ class Subscription:
         wake: Callable[[Subscription], None],
         lag_bytes: int = 0,
         id_: Id | None = None,
-        offer: Callable[[bytes], bool] | None = None,
+        offer: Offer | None = None,
     ) -> None:
         """`wake` is called when it is worth asking for the `next()` frame. `offer` is called with a
         frame while there is nothing else to send; True: it was sent."""
@@ -131,7 +132,6 @@ class Subscription:
         self._tell = wake
         self._offer = offer
         self._follows = False
-        self._may_go_on = partial(wake, self)  # made once, not for each wait
         self.waiting = False
         self._lag_bytes = lag_bytes  # farther behind it skips to the end; 0: never
         self._id = id_  # of the command, for `subscribed`
@@ -156,8 +156,7 @@ class Subscription:
         if self._steps is not None:
             self._steps.cancel()
         self.source.unwait(self._wake)
-        self.source.unwait(self._may_go_on)
-        self.source.unfollow(self)
+        self._stop_following()
         self._stand(None)
         self._frames.clear()
         self.source.detach(self._event)
@@ -165,7 +164,9 @@ class Subscription:
     @property
     def behind(self) -> int:
         """Bytes of the log that this subscriber has still to read."""
-        return self.source.after(self.place) if self.place is not None else 0
+        if self.place is None or self._follows:
+            return 0
+        return self.source.after(self.place)
 
     # -- where to begin
 
@@ -262,9 +263,7 @@ class Subscription:
         when there may be."""
         source = self.source
         self.waiting = False
-        if self._follows:
-            self._follows = False
-            source.unfollow(self)
+        self._stop_following()
         while True:
             if self._frames:
                 return self._frames.pop(0)
@@ -333,34 +332,21 @@ class Subscription:
         self.waiting = True
         if self._offer is not None and self._number == self.source.dry >= 0:
             self._follows = True
-            self.source.follow(self)
+            self.source.audience.join(self.view, self, self._offer)
         else:
-            self.source.wait(self._may_go_on)
+            self.source.wait(self._wake)
 
-    def take(self, number: int, step: Step) -> bool:
-        """A block for all who are at the live end: the way of nearly every line."""
-        item, place = step
-        here = self.place
-        if (
-            number != self._number
-            or self._frames
-            or here is None
-            or place.segment is not here.segment
-            or not isinstance(item, Block)
-            or self._offer is None
-        ):
-            return False
-        frame = item.frames.get(self.view)
-        if frame is None:
-            frame = self._encode(item)
-        if frame and not self._offer(frame):
-            return False
-        self.place = place
-        self._number = number + 1
-        return True
+    def _stop_following(self) -> None:
+        """Stand where the live end is, and come for what follows."""
+        if self._follows:
+            self._follows = False
+            self.source.audience.leave(self.view, self)
+            self.place, self._number = self.source.end, self.source.next_number
 
-    def leave(self) -> None:
+    def left_behind(self, place: Place, number: int) -> None:
+        """See `Follower`."""
         self._follows = False
+        self.place, self._number = place, number
         self._tell(self)
 
     def _read(self, place: Place) -> Step | Later | None:
@@ -388,12 +374,16 @@ class Subscription:
 
     # -- frames
 
+    def encode(self, block: Block) -> bytes | None:
+        """The block in this view, once for all who share it; nothing: all of it is hidden."""
+        frame = block.frames.get(self.view)
+        if frame is None:
+            frame = block.frames[self.view] = block_frame(self.name, block, self.view)
+        return frame or None
+
     def _encode(self, item: Item) -> bytes | None:
         if isinstance(item, Block):
-            frame = item.frames.get(self.view)
-            if frame is None:
-                frame = item.frames[self.view] = block_frame(self.name, item, self.view)
-            return frame or None
+            return self.encode(item)
         if isinstance(item, Gap):
             self._push_gap(item)
         else:
@@ -405,6 +395,7 @@ class Subscription:
 
     def _event(self, event: str) -> None:
         """Something happened to the file that no line shows."""
+        self._stop_following()  # or lines would come before it
         self._push(EventHead(source=self.name, event=event))
         self._tell(self)
 

@@ -178,6 +178,20 @@ class Stream:
             return True
         return self._keep(memoryview(data)[count:])
 
+    def offer(self, data: bytes) -> bool:
+        """Send, if nothing is owed; False: not a byte was taken. The way of nearly every line."""
+        if self.owed or self._sock is None or self._lingering:
+            return False
+        try:
+            count = self._sock.send(data)
+        except OSError:
+            self.send(data)  # it knows what to do
+            return True
+        self.sent += count
+        if count != len(data):
+            self._keep(memoryview(data)[count:])
+        return True
+
     def _keep(self, rest: memoryview) -> bool:
         if self._owed is None:
             self._owed = deque()

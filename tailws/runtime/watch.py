@@ -55,6 +55,10 @@ class _Inotify(InotifyFD):
     def fileno(self) -> int:
         return self._inotify_fd
 
+    def _read_event_buffer(self, event_buffer_size: int) -> bytes:
+        """Without a look at whether there is something, which the selector has said."""
+        return os.read(self._inotify_fd, event_buffer_size)
+
     def close(self) -> None:
         self._is_reading = False  # nobody is inside `read_events`: it may close the descriptors
         super().close()

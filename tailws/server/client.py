@@ -222,11 +222,7 @@ class Client:
     def on_close(self, _reason: str) -> None:
         if self._closing is not None:
             self._closing.cancel()
-        for subscription in self.subscriptions.values():
-            subscription.close()
-        self.subscriptions.clear()
-        self._globs.clear()
-        self._ready.clear()
+        self._follow_nothing()
         if self._jobs is not None:
             self._jobs.close()
         while self._held:
@@ -240,6 +236,7 @@ class Client:
         if self._ws.state is not State.OPEN:
             return
         self._ws.close(code, reason)
+        self._follow_nothing()
         self._outbox.clear()
         self._stream.resume()  # the peer's Close is awaited
         self._send_owed()
@@ -247,6 +244,7 @@ class Client:
 
     def _leave(self) -> None:
         """Both Close frames are on their way, or the rules were broken: the server closes first."""
+        self._follow_nothing()
         self._send_owed()
         self._stream.end()
         self._cut_off_later()
@@ -257,6 +255,14 @@ class Client:
                 self.shared.clients.close_timeout,
                 lambda: self._stream.close("the closing handshake took too long"),
             )
+
+    def _follow_nothing(self) -> None:
+        """No line may come behind a Close frame (RFC 6455, section 5.5.1)."""
+        for subscription in self.subscriptions.values():
+            subscription.close()
+        self.subscriptions.clear()
+        self._globs.clear()
+        self._ready.clear()
 
     def _failed(self) -> None:
         """Close for a mistake of ours that has just been raised."""
@@ -342,14 +348,6 @@ class Client:
         if not self._scheduled:
             self._scheduled = True
             self.shared.loop.defer(self._flush)
-
-    def _offer(self, frame: bytes) -> bool:
-        """Send at once what a subscription has, unless something is owed or in line."""
-        stream = self._stream
-        if stream.owed or self._scheduled or self._closing is not None or stream.closed:
-            return False
-        stream.send(frame)
-        return True
 
     def _is_ready(self, subscription: Subscription) -> None:
         self._ready.append(subscription)
@@ -506,7 +504,7 @@ class Client:
             if not self._text:
                 shared.numbering.want(source)
             self.subscriptions[source.name] = Subscription(
-                source, view, begin, self._is_ready, shared.lag_bytes, id_, self._offer
+                source, view, begin, self._is_ready, shared.lag_bytes, id_, self._stream.offer
             )
 
     def appeared(self, source: Source) -> None:

@@ -17,7 +17,7 @@ import msgspec
 
 from tailws.text import formats, records
 from tailws.text.conditions import condition
-from tailws.text.lines import Codec
+from tailws.text.lines import Codec, line_feeds
 from tailws.text.program import MAX_PATTERN, BadPattern, Block, Program, encode
 
 __all__ = ["MAX_TERMS", "BadPattern", "Filter", "Run", "Taken", "Term"]
@@ -183,7 +183,7 @@ _SHARED: Final[weakref.WeakValueDictionary[object, Filter]] = weakref.WeakValueD
 
 def count_lines(block: Block) -> int:
     """Lines in a block; the last may lack its line feed."""
-    return block.count(b"\n") + (len(block) > 0 and block[-1] != 10)
+    return line_feeds(block) + (len(block) > 0 and block[-1] != 10)
 
 
 class _Fixed:
