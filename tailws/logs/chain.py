@@ -386,11 +386,15 @@ class Chain:
         """Whether `segment` begins with the same bytes as `of`, more of them than a banner."""
         if segment.size > of.size and not isinstance(segment, Archive):
             return False  # a copy is never longer than what it was made of
+        was_closed = of.fd < 0
         try:
             of.remember_head()
         except OSError:
             if len(of.head) < min(KEPT_HEAD, of.size):
                 return False  # too little is known of it
+        finally:
+            if was_closed:
+                of.close()  # whoever has let it go will not do so again
         length = min(len(segment.head), len(of.head))
         return (
             length > 0
