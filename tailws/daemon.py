@@ -116,6 +116,7 @@ class Daemon:
         self._access = self._make_access(cfg)
         self._access_log = self._make_access_log(cfg)
         self.clients: set[Client] = set()
+        self._gone = self.clients.discard  # one for all
         Liveness(self.loop, self.clients, lambda: self.config.limits.clients)
         self._rules = Rules(self._lookouts, self.clients, time.time)
         self._shared = Shared(
@@ -243,9 +244,7 @@ class Daemon:
             opening = from_query(query)
         except messages.BadCommand as error:
             problem = error
-        client = Client(
-            self._shared, stream, principal, accepted.deflate, opening, self.clients.discard
-        )
+        client = Client(self._shared, stream, principal, accepted.deflate, opening, self._gone)
         self.clients.add(client)
         client.start(opening, left)
         if problem is not None:

@@ -17,7 +17,7 @@ import logging
 import time
 from collections.abc import Callable, Generator
 from functools import partial
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from msgspec import Struct
 
@@ -87,6 +87,9 @@ class Begin(Struct, frozen=True):
             search = partial(since, source, library, moment)
         start = command.start is not None
         return cls(command.cursor, start, search, min(count, limits.max_lines))
+
+
+_BEGUN: Final = Begin()
 
 
 class Subscription:
@@ -185,7 +188,9 @@ class Subscription:
             work = last_shown(chain, begin.lines, self.view.filter)
         else:
             work = last_lines(chain, begin.lines)
-        self._steps = Steps(self.source.loop, work, self._begin_at, self._cannot_begin)
+        steps = Steps(self.source.loop, work, self._begin_at, self._cannot_begin)
+        if steps.running:
+            self._steps = steps
 
     def _wait_for_file(self) -> None:
         """There is no file: it will be read from its beginning when it appears."""
@@ -215,6 +220,7 @@ class Subscription:
         self._push(self._subscribed(before or here, located.place.at))
         if located.gap is not None:
             self._push_gap(located.gap)
+        self._begin = _BEGUN
         self._tell(self)
 
     def _subscribed(self, cursor: str, at: int | None = None) -> SubscribedHead:
@@ -332,6 +338,7 @@ class Subscription:
         self.waiting = True
         if self._offer is not None and self._number == self.source.dry >= 0:
             self._follows = True
+            self.place = self.source.end  # one place for all who stand there
             self.source.audience.join(self.view, self, self._offer)
         else:
             self.source.wait(self._wake)

@@ -36,6 +36,11 @@ class Steps(Generic[Result]):
         self._timer: Timer | None = None
         self._step()
 
+    @property
+    def running(self) -> bool:
+        """Whether there is more to do; False at once, if the first step was the last."""
+        return self._work is not None
+
     def cancel(self) -> None:
         """Take no further step. Idempotent."""
         work, self._work = self._work, None

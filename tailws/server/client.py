@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -85,6 +86,18 @@ class Shared(Struct):
     lag_bytes: int = 0  # of limits.files
 
 
+@lru_cache(maxsize=4)
+def _limits(message: int, fragments: int) -> Limits:
+    """One for all clients."""
+    return Limits(message, fragments)
+
+
+@lru_cache(maxsize=4)
+def _view(deflate: bool, text: bool) -> View:
+    """One for all who see everything."""
+    return View(deflate, text)
+
+
 class Glob:
     """A subscription to all sources whose names match, now and later."""
 
@@ -136,18 +149,17 @@ class Client:
         self._stream = stream
         self.principal = principal
         self._ws = ServerConnection(
-            Limits(limits.message_bytes, limits.fragments),
-            deflate=deflate,
+            _limits(limits.message_bytes, limits.fragments), deflate=deflate
         )
         self._text = opening.text
         self.on_closed = on_closed
         self.subscriptions: dict[str, Subscription] = {}
-        self._globs: dict[str, Glob] = {}
+        self._globs: dict[str, Glob] | None = None  # made when first needed, as what follows
         # lists, though they are queues: short ones, and an empty deque takes 760 bytes
         self._ready: list[Subscription] = []
         self._outbox: list[bytes] = []
-        self._held: dict[object, Callable[[], None]] = {}
-        self._jobs: Jobs | None = None  # made when first needed: most never ask
+        self._held: dict[object, Callable[[], None]] | None = None
+        self._jobs: Jobs | None = None
         self._scheduled = False
         self._sources_due = False
         self._closing: Timer | None = None
@@ -261,7 +273,7 @@ class Client:
         for subscription in self.subscriptions.values():
             subscription.close()
         self.subscriptions.clear()
-        self._globs.clear()
+        self._globs = None
         self._ready.clear()
 
     def _failed(self) -> None:
@@ -317,15 +329,17 @@ class Client:
 
     def hold(self, key: object, release: Callable[[], None]) -> None:
         """Something that goes on until it is released, at the latest when the client goes."""
+        if self._held is None:
+            self._held = {}
         self._held[key] = release
 
     def holds(self, kind: str) -> int:
         """How many things of a kind it holds: the first half of their keys."""
-        return sum(isinstance(key, tuple) and key[0] == kind for key in self._held)
+        return sum(isinstance(key, tuple) and key[0] == kind for key in self._held or ())
 
     def release(self, key: object) -> bool:
         """End it; False: there is no such thing."""
-        release = self._held.pop(key, None)
+        release = self._held.pop(key, None) if self._held else None
         if release is not None:
             release()
         return release is not None
@@ -470,7 +484,8 @@ class Client:
         if command.is_glob:
             command.filter()  # tells what is wrong with it
             self._unsubscribe_glob(command.source)
-            self._globs[command.source] = glob = Glob(command)
+            glob = Glob(command)
+            self._globs = {**(self._globs or {}), command.source: glob}
             for source in list(self.shared.catalog):
                 if glob.matches(source.name) and self.principal.may_see(source.name):
                     cursors = command.cursors
@@ -498,7 +513,9 @@ class Client:
                 "too-many",
                 f"One client may subscribe to {self.shared.clients.subscriptions} sources.",
             )
-        view = View(self._ws.deflate is not None, self._text, filter=filter_)
+        view = _view(self._ws.deflate is not None, self._text)
+        if filter_ is not None:
+            view = view._replace(filter=filter_)
         shared = self.shared
         with attached(source):
             if not self._text:
@@ -511,7 +528,7 @@ class Client:
         """A new source: whoever subscribed to a glob that matches gets it from its beginning."""
         if not self.principal.may_see(source.name) or source.name in self.subscriptions:
             return
-        for glob in self._globs.values():
+        for glob in (self._globs or {}).values():
             if glob.matches(source.name):
                 try:
                     self._add(source, Begin(start=True), glob.command)
@@ -545,14 +562,14 @@ class Client:
         return True
 
     def _unsubscribe(self, command: Unsubscribe) -> None:
-        if command.source in self._globs:
+        if self._globs and command.source in self._globs:
             self._unsubscribe_glob(command.source)
         elif not self._drop(command.source):
             raise BadCommand("unknown-source", f"Not subscribed to '{command.source[:200]}'.")
         self.say(UnsubscribedHead(source=command.source))
 
     def _unsubscribe_glob(self, pattern: str) -> None:
-        glob = self._globs.pop(pattern, None)
+        glob = self._globs.pop(pattern, None) if self._globs else None
         if glob is not None:
             for name in [name for name in self.subscriptions if glob.matches(name)]:
                 self._drop(name)

@@ -9,6 +9,7 @@ import logging
 import os
 import socket
 import stat
+import sys
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
@@ -325,7 +326,7 @@ class Listener:
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self._options.send_buffer)
             return self.address.removeprefix("unix:")
         assert isinstance(peer, tuple)
-        return str(peer[0]).removeprefix("::ffff:")
+        return sys.intern(str(peer[0]).removeprefix("::ffff:"))  # many may have the same
 
     def _pause(self, error: OSError) -> None:
         if not self._exhausted:

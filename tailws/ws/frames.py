@@ -359,9 +359,8 @@ class FrameParser:
         mask = self._mask
         if mask:
             payload = apply_mask(payload, mask)
-            if self._remaining:
-                turn = taken % 4
-                self._mask = mask[turn:] + mask[:turn]
+            turn = taken % 4
+            self._mask = mask[turn:] + mask[:turn] if self._remaining else b""
         frame = Frame(self._opcode, payload, self._fin and not self._remaining, self._rsv1)
         self._opcode = Opcode.CONTINUATION
         self._rsv1 = False
