@@ -368,7 +368,7 @@ class Chain:
                 continue
             archive = self.open(sibling)
             if archive is not None:
-                same = self._is_copy(archive, segment)
+                same = self._is_copy(archive, segment) or _are_empty(archive, sibling, segment)
                 if archive.users == 0:
                     archive.close()
                 if same:
@@ -701,6 +701,16 @@ def _after(sibling: Sibling, old: Segment) -> bool:
     if not sibling.packed and sibling.identity.birth and old.identity.birth:
         return sibling.identity.birth > old.identity.birth
     return sibling.written * 1000 > old.birth
+
+
+def _are_empty(archive: Segment, packed: Sibling, segment: Segment) -> bool:
+    """Whether `archive` is what compression made of an empty file: it keeps the time of the last
+    write, to the second at least."""
+    try:
+        st = segment.fstat()
+    except OSError:
+        return False
+    return not archive.head and not st.st_size and abs(packed.written - st.st_mtime) <= 1
 
 
 def _now(segment: Segment) -> Segment:

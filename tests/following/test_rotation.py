@@ -213,6 +213,20 @@ def test_rest_comes_out_of_two_archives(rig: Rig) -> None:
     rig.expect(log, second, third)
 
 
+@pytest.mark.parametrize("program", ["gzip", "bzip2", "xz", "zstd"])
+def test_empty_file_is_compressed(rig: Rig, program: str) -> None:
+    """A file in which nothing was ever written is compressed as well: nothing is missing."""
+    log = rig.live().lines(2)
+    rig.expect(log)
+    empty = log.rotate()
+    rig.expect_notice("rotated")
+    with rig.frozen():
+        time.sleep(0.02)  # the kernel stamps files by its clock tick
+        new = empty.rotate().lines(3)
+        _compress(program, empty)
+    rig.expect(log, new)
+
+
 def _compress(program: str, log: LogFile) -> None:
     subprocess.run([program, "-q", log.path], check=True)
     log.path.unlink(missing_ok=True)  # zstd keeps it
