@@ -24,10 +24,11 @@ from pathlib import Path
 from typing import Any
 
 from tests.web.conftest import CHROMIUM, FLAGS
-from tests.web.fake_daemon import FakeDaemon, Log
+from tests.web.fake_daemon import FEATURES, FakeDaemon, Log
 from tests.web.looking import until, wheel
 
 NOW = datetime(2026, 11, 22, 14, 2, 12, 600_000, tzinfo=UTC)
+SECOND = timedelta(seconds=1)
 WIDE = {"width": 1440, "height": 900}
 PHONE = {"width": 390, "height": 844}
 
@@ -100,16 +101,21 @@ def access(chance: random.Random, when: datetime) -> list[str]:
 def worker(chance: random.Random, when: datetime) -> list[str]:
     """Return one line of JSON."""
     task = chance.choice(["sync_inventory", "reserve_stock", "send_receipt"])
-    late = chance.random() < 0.06
+    kind = chance.random()
+    failed, late = kind < 0.02, kind < 0.08
     entry = {
         "time": _stamp(when),
-        "level": "warning" if late else "info",
-        "msg": f"{task} retry 2/5 in 4 s" if late else f"{task} succeeded",
+        "level": "error" if failed else "warning" if late else "info",
+        "msg": f"{task} failed: read timeout after 30 s"
+        if failed
+        else f"{task} retry 2/5 in 4 s"
+        if late
+        else f"{task} succeeded",
         "task": f"8f{chance.randrange(4096, 65535):x}",
         "queue": "stock",
         "seconds": round(chance.random(), 3),
     }
-    if late:
+    if failed or late:
         url = "https://api.acme-pay.example/v2/captures"
         entry["http"] = {"url": url, "status": None, "retries": 3}
     return [json.dumps(entry)]
@@ -278,7 +284,12 @@ def following(studio: Studio, scheme: str) -> None:
             if chance.random() < 0.4:
                 later = now + timedelta(milliseconds=160)
                 studio.daemon.write("app/worker", worker(chance, later))
-            if k == 58:
+            if k == 64:
+                head = "ERROR payment provider timed out  order=81720 provider=acme-pay ms=30000"
+                studio.daemon.write(
+                    "app/orders-api", [f"{_stamp(now)} {head}", *_TRACE.split("\n")]
+                )
+            if k == 57:
                 studio.daemon.say({
                     "type": "event", "source": "nginx/access", "event": "rotated",
                     "file": "access.log", "t": int(now.timestamp() * 1000),
@@ -288,22 +299,21 @@ def following(studio: Studio, scheme: str) -> None:
 
 
 def reading(studio: Studio, scheme: str) -> None:
-    """One log, reading, find open, a row opened."""
-    with studio.page("#s=app/orders-api", scheme=scheme) as page:
+    """One log of JSON, reading, find open, a row opened."""
+    with studio.page("#s=app/worker", scheme=scheme) as page:
         wheel(page, -4000)
         time.sleep(0.4)
         page.keyboard.press("/")
-        page.keyboard.type("provider timed out")
-        time.sleep(0.8)
+        page.keyboard.type("timeout")
+        until(lambda: "hits" in page.inner_text(".find-bar"))
         page.keyboard.press("Shift+Enter")
-        time.sleep(0.6)
+        until(lambda: page.locator(".row.cur").count())
         page.keyboard.press("Escape")
         page.keyboard.press("Enter")
         page.keyboard.press("/")
-        studio.daemon.write(
-            "app/orders-api", [f"{_stamp(NOW)} INFO  new line {i}" for i in range(200)]
-        )
-        studio.daemon.write("app/orders-api", [f"{_stamp(NOW)} ERROR payment failed"] * 7)
+        chance = random.Random(5)
+        lines = [line for i in range(1284) for line in worker(chance, NOW + i * SECOND / 9)]
+        studio.daemon.write("app/worker", lines)
         studio.save(page, f"reading-{scheme}")
 
 
@@ -395,7 +405,8 @@ def empty(studio: Studio, scheme: str) -> None:
 def phone(studio: Studio, scheme: str) -> None:
     """Reading, the sources and the filter on a phone."""
     with studio.page("#s=app/orders-api&hide=cache", phone=True, scheme=scheme) as page:
-        page.touchscreen.tap(200, 300)
+        page.locator(".tab", has_text="Prev error").tap()
+        until(lambda: page.locator(".row.cur").count())
         studio.daemon.write(
             "app/orders-api", [f"{_stamp(NOW)} INFO  new line {i}" for i in range(128)]
         )
@@ -529,7 +540,7 @@ def main() -> None:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         for name, scheme in product(names, schemes) if names else SHOWN:
             out = arguments.directory if names else Path(scratch)
-            with FakeDaemon(logs()) as daemon:
+            with FakeDaemon(logs(), features=(*FEATURES, "download")) as daemon:
                 PICTURES[name](Studio(browser, daemon, out), scheme)
         browser.close()
         for made, called in () if names else SHOWN.values():

@@ -43,7 +43,7 @@ import { rowOf } from "./runs.js";
 import { findTime, timeOf } from "./times.js";
 import { levelOf } from "./levels.js";
 import { bytes, clock, count, duration } from "./words.js";
-import { breakRuns, wrap } from "./layout.js";
+import { breakRuns, HANG, wrap } from "./layout.js";
 
 /** Height of a rule in the text, px. */
 export const RULE = 26;
@@ -236,8 +236,12 @@ export class Looks {
     let { runs } = content;
     /** @type {number[]} */
     let breaks = [];
+    const group = this.place(block, i);
+    const ord = block.base + i;
+    const continued = group.size > 1 && ord !== group.head;
     if (this.options.wrap) {
-      breaks = wrap(content.text, columns);
+      // What goes on with a line above hangs deeper.
+      breaks = wrap(content.text, continued ? columns - HANG : columns);
       runs = breakRuns(runs, breaks);
     }
     /** @type {Chip[]} */
@@ -249,11 +253,9 @@ export class Looks {
       const title = "It came after later lines of the other logs";
       chips.push({ text: `${duration(late)} late`, action: "late", title });
     }
-    const group = this.place(block, i);
-    const ord = block.base + i;
     let ground = content.ground;
     let cont = "";
-    if (group.size > 1 && ord !== group.head) {
+    if (continued) {
       cont = "cont ";
       const head = this.blocks.at(group.head);
       const level = head && !head.block.rule ? (levelOf(head.block.line(head.i))?.level ?? null) : null;
