@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.web.acceptance import Stream, contiguous, following, line, numbers
+from tests.web.acceptance import Stream, clipboard, contiguous, following, line, numbers
 from tests.web.looking import mode, texts, until
 from tests.web.real import Daemon
 
@@ -162,6 +162,53 @@ def test_a_swipe_is_not_disturbed(visit: Visit, daemon: Daemon) -> None:
             assert contiguous(numbers(page))
         assert numbers(page)[0] < before - 40
         assert page.evaluate("window.writes") == 0
+
+
+def test_lines_selected_by_a_long_press(visit: Visit, daemon: Daemon) -> None:
+    """A long press selects a line; its two handles are dragged over others, and a bar copies them,
+    shows only what is like the first, or lets go; none of it is cut off on the smallest phone."""
+    page = phone(visit, f"{daemon.url}#s=shop/other", (390, 844))
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    following(page, 5039)
+    session = page.context.new_cdp_session(page)
+
+    def touch(kind: str, *at: tuple[float, float]) -> None:
+        points = [{"x": x, "y": y} for x, y in at]
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    def press(i: int) -> None:
+        box = page.locator(".row", has_text=f"order={i:06d}").bounding_box()
+        touch("touchStart", (box["x"] + 120, box["y"] + 8))
+        page.locator(".pick-bar").wait_for()
+        touch("touchEnd")
+
+    def drag(handle: str, i: int) -> None:
+        from_ = page.locator(handle).bounding_box()
+        to = page.locator(".row", has_text=f"order={i:06d}").bounding_box()
+        x, y = from_["x"] + 22, from_["y"] + 22
+        end = to["y"] + 8 + (y - from_["y"]) * (-1 if handle.endswith(".first") else 1)
+        touch("touchStart", (x, y))
+        for step in range(1, 9):
+            time.sleep(0.03)  # a finger is no faster
+            touch("touchMove", (x, y + (end - y) * step / 8))
+        touch("touchEnd")
+
+    press(5029)
+    assert mode(page) == "Reading"
+    drag(".pick-handle:not(.first)", 5031)
+    until(lambda: page.inner_text(".pick-count") == "3 lines")
+    drag(".pick-handle.first", 5027)
+    until(lambda: page.inner_text(".pick-count") == "5 lines")
+    page.locator(".pick-bar button", has_text="Copy").tap()
+    until(lambda: not page.locator(".pick-bar").is_visible())
+    assert clipboard(page, daemon) == "\n".join(map(line, range(5027, 5032)))
+    press(5029)
+    page.set_viewport_size({"width": 320, "height": 568})
+    assert fits(page)
+    assert too_small(page) == []
+    page.locator(".pick-bar button", has_text="Done").tap()
+    until(lambda: not page.locator(".pick-bar").is_visible())
+    assert page.locator(".row.picked").count() == 0
 
 
 def test_without_storage(visit: Visit, daemon: Daemon) -> None:

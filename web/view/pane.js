@@ -112,7 +112,7 @@ export class Pane extends Reader {
     }, features);
     this.body = h("div", { class: "pane-body" }, this.paper.el, this.map.el, this.notice);
     this.el = h("section", { class: "pane", "aria-label": "log" },
-      this.header.el, this.filterBar.el, this.body);
+      this.header.el, this.filterBar.el, this.body, this.handles.el);
 
     /** All logs of this pane; the feed has those that are not hidden. @type {string[]} */
     this.shown = [];
@@ -161,6 +161,7 @@ export class Pane extends Reader {
   drawn() {
     this.suspects = 0;
     this.tellNotice();
+    this.placeHandles();
     const { first, end } = this.feed.blocks;
     this.map.set(this.extent(), { from: this.eye - first, to: this.lastOrd + 1 - first, of: Math.max(1, end - first) });
     this.map.setTicks(this.finder.ats(), this.bookmarks.map((mark) => this.byteOf(mark.ref) ?? NaN));

@@ -20,9 +20,11 @@ import { resolve, same } from "../model/block.js";
 import { findIds } from "../model/extract.js";
 import { count } from "../model/words.js";
 import { expansion, rowAt, RowTools } from "./rows.js";
-import { Picked, selectedText, selectWord } from "./selection.js";
+import { Handles, Picked, selectedText, selectWord } from "./selection.js";
 import { Viewport } from "./viewport.js";
 
+/** A press of a finger is a long one from here on, ms. */
+const LONG = 500;
 /** Bookmarks of a pane. */
 const MOST_BOOKMARKS = 100;
 
@@ -48,13 +50,18 @@ export class Reader extends Viewport {
     paper.addEventListener("mousemove", (event) => this.hovered(event), { passive: true });
     paper.addEventListener("mouseleave", () => this.tools.hide());
     paper.addEventListener("dblclick", (event) => this.takeWord(event));
-    // A long press of a finger: what a line can do. The mouse keeps the browser's own menu.
+    this.handles = new Handles(paper, {
+      hold: (first) => this.holdEnd(first),
+      drag: (y) => this.dragEnd(y),
+      act: (action) => this.actOnPicked(action),
+    });
+    // A long press of a finger selects lines. The mouse keeps the browser's own menu.
+    paper.addEventListener("pointerdown", (event) => this.touched(event));
+    for (const end of ["pointerup", "pointercancel", "pointermove"]) {
+      paper.addEventListener(end, (event) => this.lifted(/** @type {PointerEvent} */ (event)), { passive: true });
+    }
     paper.addEventListener("contextmenu", (event) => {
-      const row = rowAt(/** @type {Node} */ (event.target));
-      if (!row?.block || row.block.rule || /** @type {PointerEvent} */ (event).pointerType === "mouse") return;
-      event.preventDefault();
-      this.up();
-      this.rowMenu({ block: row.block, i: row.i });
+      if (/** @type {PointerEvent} */ (event).pointerType !== "mouse" && rowAt(/** @type {Node} */ (event.target))) event.preventDefault();
     });
   }
 
@@ -86,6 +93,78 @@ export class Reader extends Viewport {
 
   pickFrom = 0;
   pickTo = 0;
+
+  /** Whether lines are selected by fingers. */
+  fingers = false;
+  /** A finger that may stay where it is. */
+  touch = { timer: 0, x: 0, y: 0, done: false };
+
+  /** @param {PointerEvent} event */
+  touched(event) {
+    const row = rowAt(/** @type {Node} */ (event.target));
+    clearTimeout(this.touch.timer);
+    this.touch.done = false;
+    if (event.pointerType === "mouse" || !row?.block || row.block.rule) return;
+    const ref = { block: row.block, i: row.i };
+    const timer = setTimeout(() => {
+      this.touch.done = true;
+      this.up();
+      getSelection()?.removeAllRanges();
+      this.picked.set(ref, ref);
+      this.fingers = true;
+      this.dirty();
+    }, LONG);
+    this.touch = { timer, x: event.clientX, y: event.clientY, done: false };
+  }
+
+  /** @param {PointerEvent} event */
+  lifted({ type, clientX, clientY }) {
+    const { timer, x, y } = this.touch;
+    if (type !== "pointermove" || Math.hypot(clientX - x, clientY - y) > 10) clearTimeout(timer);
+  }
+
+  /** The other end stays where it is. @param {boolean} first */
+  holdEnd(first) {
+    const range = this.picked.range();
+    const ref = range && this.feed.blocks.at(first ? range[1] - 1 : range[0]);
+    if (ref) this.picked.set(ref, this.feed.blocks.at(first ? range[0] : range[1] - 1) ?? ref);
+  }
+
+  /** @param {number} y on the screen */
+  dragEnd(y) {
+    const { paper } = this;
+    const box = paper.el.getBoundingClientRect();
+    // At an edge it goes on beyond what is visible.
+    if (y < box.top + 2 * paper.line) this.page(-0.1);
+    else if (y > box.bottom - 2 * paper.line) this.page(0.1);
+    const at = Math.max(box.top + 2, Math.min(box.bottom - 2, y));
+    const row = rowAt(document.elementsFromPoint(box.left + box.width / 2, at).find((el) => el.closest(".row")) ?? null);
+    if (!row?.block || row.block.rule || !this.picked.from) return;
+    this.picked.set(this.picked.from, { block: row.block, i: row.i });
+    this.dirty();
+  }
+
+  /** @param {string} action of the bar */
+  actOnPicked(action) {
+    const range = this.picked.range();
+    const ref = range && this.feed.blocks.at(range[0]);
+    if (ref && action === "link") this.host.link(ref);
+    else if (ref && action === "only") this.addChip("show", findIds(this.lineOf(ref))[0]?.text ?? this.lineOf(ref).slice(0, 200));
+    else if (ref && action === "more") this.rowMenu(ref);
+    else if (action === "copy") return this.host.act("copy");
+    this.clearSelection();
+    return undefined;
+  }
+
+  /** Puts the handles where the selected lines are. */
+  placeHandles() {
+    const range = this.picked.range();
+    if (!range) this.fingers = false;
+    const [first, last] = range && this.fingers ? [this.feed.blocks.at(range[0]), this.feed.blocks.at(range[1] - 1)] : [null, null];
+    const top = first ? this.layout.yOf(first) : NaN;
+    const bottom = last ? this.layout.yOf(last) + this.looks.height(last.block, last.i) : NaN;
+    this.handles.set(range && this.fingers ? range[1] - range[0] : 0, top, bottom);
+  }
 
   /** @override */
   scrolledAway() {
@@ -129,7 +208,7 @@ export class Reader extends Viewport {
   /** @param {MouseEvent} event */
   pressed(event) {
     const row = rowAt(/** @type {Node} */ (event.target));
-    if (event.button !== 0 || !row?.block) return;
+    if (event.button !== 0 || !row?.block || this.touch.done) return;
     if (/** @type {Element} */ (event.target).closest("button, a")) return;
     this.up();
     if (row.block.rule) return;

@@ -15,8 +15,10 @@ import { stripControls } from "../model/ansi.js";
 import { resolve } from "../model/block.js";
 import { filterKeys } from "../model/protocol.js";
 import { fileRange } from "../model/runs.js";
+import { plural } from "../model/words.js";
 import { wordAt } from "../model/extract.js";
 import { toDisplay } from "../model/layout.js";
+import { h, say, show } from "./dom.js";
 import { keyOf, rowAt } from "./rows.js";
 
 /** @typedef {import("./viewport.js").Spot} Spot */
@@ -73,6 +75,48 @@ export class Picked {
     const lines = [];
     this.blocks.walk(range[0], range[1], (line) => lines.push(line));
     return lines.join("\n");
+  }
+}
+
+/** For fingers: a handle at either end of the lines that are selected, and a bar of what to do with them. */
+export class Handles {
+  /**
+   * @param {HTMLElement} paper
+   * @param {{drag: (y: number) => void, hold: (first: boolean) => void, act: (action: string) => void}} host
+   *   hold: an end is taken, the first or the last; drag: it is moved to a place on the screen
+   */
+  constructor(paper, host) {
+    this.ends = [true, false].map((first) => {
+      const el = h("div", {
+        class: `pick-handle${first ? " first" : ""}`, hidden: true, "aria-hidden": "true",
+        onpointerdown: (/** @type {PointerEvent} */ event) => {
+          event.preventDefault();
+          el.setPointerCapture(event.pointerId);
+          host.hold(first);
+        },
+        onpointermove: (/** @type {PointerEvent} */ event) => {
+          if (el.hasPointerCapture(event.pointerId)) host.drag(event.clientY + (first ? 22 : -22));
+        },
+      });
+      paper.append(el);
+      return el;
+    });
+    this.count = h("span", { class: "pick-count", role: "status" });
+    const button = (/** @type {string} */ text, /** @type {string} */ action) =>
+      h("button", { type: "button", onclick: () => host.act(action) }, text);
+    this.el = h("div", { class: "pick-bar", role: "toolbar", "aria-label": "Selected lines", hidden: true },
+      this.count, button("Copy", "copy"), button("Link", "link"), button("Show only", "only"), button("More", "more"), button("Done", "done"));
+  }
+
+  /** @param {number} lines 0: nothing is selected by fingers @param {number} top @param {number} bottom of the lines, on the paper; NaN where that is not known */
+  set(lines, top, bottom) {
+    show(this.el, lines > 0);
+    say(this.count, plural(lines, "line"));
+    this.ends.forEach((el, k) => {
+      const y = k ? bottom : top - 44;
+      show(el, lines > 0 && y === y);
+      el.style.top = `${y}px`;
+    });
   }
 }
 
