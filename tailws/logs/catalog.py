@@ -178,6 +178,7 @@ class Catalog:
     def _poll_all(self) -> None:
         """Look at everything, a few sources a turn, whatever the hints say."""
         self._poll = None
+        self._pool.sweep()
         self._rounds += 1
         self._by_name = self._rounds >= TRUSTED_ROUNDS or self._directories_changed()
         if self._by_name:

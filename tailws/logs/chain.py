@@ -103,6 +103,9 @@ class Chain:
         segments, self.segments = self.segments, []
         for segment in segments:
             self.release(segment)
+        for segment in list(self._history.values()):
+            if segment.users <= 0:
+                segment.close()
         self._changed_at.clear()
         self._waits.clear()
         self._seen = None

@@ -255,7 +255,7 @@ class Segment:
         self.head = b""  # the first KEPT_HEAD bytes, as far as they were there
         self.users = 0  # readers with a place in it, and the source while it is in its chain
         self.pool: FilePool | None = None  # bounds the open descriptors it shares in
-        self.touched = True  # read since the pool looked last
+        self.touched = True  # used since the pool looked last
         self._head_crc: int | None = None
         self._nowait = os.RWF_NOWAIT if hasattr(os, "RWF_NOWAIT") else 0
         self._cold = 0
@@ -303,6 +303,7 @@ class Segment:
 
         Raises OSError, ESTALE when the file is not to be found.
         """
+        self.touched = True
         if self.fd >= 0:
             return self.fd
         for path in self._whereabouts():
@@ -636,6 +637,14 @@ class FilePool:
 
     def closed(self, segment: Segment) -> None:
         self._open.pop(segment, None)
+
+    def sweep(self) -> None:
+        """Close what nobody holds, and nobody has read since the last sweep: a search that was
+        given up leaves such, and a deleted file would keep its space on the disk."""
+        for segment in list(self._open):
+            if segment.users <= 0 and not segment.touched:
+                segment.close()
+            segment.touched &= segment.users > 0
 
 
 def _has_name(segment: Segment) -> bool:

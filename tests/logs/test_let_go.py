@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import pytest
 
-from tailws.logs.chain import Retirement
+from tailws.logs.chain import Chain, Retirement
+from tailws.logs.segment import FilePool
+from tailws.logs.siblings import scan
 from tailws.logs.subscription import Begin
+from tailws.text.lines import Codec
 from tests.logs.support import Daemon, LogFile, Reader
 
 
@@ -95,3 +99,20 @@ def test_a_deleted_file_that_is_still_written_is_followed(log: LogFile) -> None:
     assert reader.lines[-1] == b"more 19"
     os.close(writer)
     daemon.close()
+
+
+def test_what_a_search_has_left_open_is_closed(log: LogFile) -> None:
+    """A search for a place may be given up half way: what it has opened is not held for ever, even
+    if it is deleted meanwhile and so never closed for want of descriptors."""
+    os.close(log.rotate())
+    (sibling,) = scan(str(log.path))
+    pool = FilePool(64)
+    chain = Chain(str(log.path), Codec("auto"), time.monotonic, pool=pool)
+    left = chain.open(sibling)
+    assert left is not None
+    os.unlink(sibling.path)
+    pool.sweep()
+    assert left.fd >= 0  # it was used a moment ago
+    pool.sweep()
+    assert left.fd < 0
+    assert not len(pool)
