@@ -6,9 +6,10 @@
  *   tooLong(address) -> string | null       which part makes a link longer than 8 kB
  *
  *   Address {panes: Pane[]}     1 to 4
- *   Pane {sources, chips, at, q, wrap, raw, rest}
+ *   Pane {sources, chips, at, since, q, wrap, raw, rest}
  *     sources names, 1 to 8     chips as in filters.js     at {cursor, skip} or null: following;
  *             of several logs also {log, time}: whose cursor it is (from 0), and where in time, ms
+ *     since   a time as typed in "Go to time", from which on one reads, where there is no place; or ""
  *     q       find, as typed in the field; "" for none     wrap, raw: true, false, or null: as remembered
  *     rest    keys that this version does not know, kept as they are
  *
@@ -21,7 +22,7 @@ import { MAX_CHIPS, bodyOf, parseBody } from "./filters.js";
 /** @typedef {import("./filters.js").Chip} Chip */
 /** @typedef {{cursor: string, skip: number, log?: number, time?: number}} Place */
 /**
- * @typedef {{sources: string[], chips: Chip[], at: Place | null, q: string, wrap: boolean | null,
+ * @typedef {{sources: string[], chips: Chip[], at: Place | null, since: string, q: string, wrap: boolean | null,
  *   raw: boolean | null, rest: [string, string][]}} Pane
  */
 /** @typedef {{panes: Pane[]}} Address */
@@ -32,12 +33,13 @@ export const MAX_SOURCES = 8;
 const MAX_NAME = 1024;
 const MAX_CURSOR = 512;
 const MAX_QUERY = 1024;
+const MAX_SINCE = 80;
 const MAX_REST = 16;
 const KINDS = /** @type {const} */ (["show", "hide", "mark"]);
 
 /** @returns {Pane} */
 export function emptyPane() {
-  return { sources: [], chips: [], at: null, q: "", wrap: null, raw: null, rest: [] };
+  return { sources: [], chips: [], at: null, since: "", q: "", wrap: null, raw: null, rest: [] };
 }
 
 /**
@@ -98,6 +100,7 @@ function parsePane(pairs) {
       if (chip && !("error" in chip) && pane.chips.length < 2 * MAX_CHIPS) pane.chips.push(chip);
     } else if (key === "off") off = value.slice(0, 256);
     else if (key === "at") pane.at = parsePlace(value);
+    else if (key === "since") pane.since = value.slice(0, MAX_SINCE);
     else if (key === "q") pane.q = value.slice(0, MAX_QUERY);
     else if (key === "wrap" && /^[01]$/.test(value)) pane.wrap = value === "1";
     else if (key === "fmt" && (value === "raw" || value === "formatted")) pane.raw = value === "raw";
@@ -112,7 +115,7 @@ function parsePane(pairs) {
   return pane;
 }
 
-const KNOWN = new Set(["s", ...KINDS, "off", "at", "q", "wrap", "fmt", "p", "token"]);
+const KNOWN = new Set(["s", ...KINDS, "off", "at", "since", "q", "wrap", "fmt", "p", "token"]);
 
 /** A comma in a name is encoded, so the list is cut before it is decoded. @param {string} raw */
 function parseSources(raw) {
@@ -152,6 +155,7 @@ function formatPane(pane) {
     if (log === undefined && skip <= 0) rest.pop();
     parts.push([`at=${encode(cursor)}`, ...rest].join("~"));
   }
+  if (pane.since !== "") parts.push(`since=${encode(pane.since)}`);
   if (pane.q !== "") parts.push(`q=${encode(pane.q)}`);
   if (pane.wrap !== null) parts.push(`wrap=${pane.wrap ? 1 : 0}`);
   if (pane.raw !== null) parts.push(`fmt=${pane.raw ? "raw" : "formatted"}`);

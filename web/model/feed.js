@@ -100,7 +100,7 @@ export class Feed extends Pager {
       // In time beside the line of its log, whose answer may have to tell the time first.
       if (time === time) this.host.send({ type: "locate", source, time, id });
       else if (!owner) this.host.send({ type: "locate", source, fraction: 1, id });
-    } else if (!locates || (!place.skip && !place.link && (!this.merged || time === time))) {
+    } else if (!locates || (!place.skip && !place.link && !filterKeys(place.under ?? {}).records && (!this.merged || time === time))) {
       this.#around(source, place.cursor);
     } else {
       const { cursor, skip = 0, under = this.filter } = place;

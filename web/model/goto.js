@@ -49,7 +49,7 @@ function zoneLabel(ms, zone) {
 
 /** @param {string} typed @param {Context} context @returns {number} NaN when it is no time */
 function goTo(typed, context) {
-  const ago = /^-\s{0,4}((?:\d{1,9}\s{0,2}[smhdw]\s{0,2}){1,5})$/i.exec(typed);
+  const ago = /^-?\s{0,4}((?:\d{1,9}\s{0,2}[smhdw]\s{0,2}){1,5})$/i.exec(typed);
   if (ago) {
     let sum = 0;
     for (const [, n, unit] of (ago[1] ?? "").matchAll(/(\d+)\s*([smhdw])/gi)) {

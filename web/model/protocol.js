@@ -100,16 +100,19 @@ export function lineStarts(body) {
 }
 
 /**
- * A filter as the keys of a command. One pattern goes as it is, for a daemon that takes no lists.
+ * A filter as the keys of a command: a stack trace is shown or hidden with its head. One pattern goes
+ * as it is, for a daemon that takes no lists.
  * @param {Filter} filter
- * @returns {{include?: unknown, exclude?: unknown}}
+ * @returns {{include?: unknown, exclude?: unknown, records?: boolean}}
  */
 export function filterKeys(filter) {
-  /** @type {{include?: unknown, exclude?: unknown}} */
+  /** @type {{include?: unknown, exclude?: unknown, records?: boolean}} */
   const keys = {};
   for (const key of /** @type {const} */ (["include", "exclude"])) {
     const terms = filter[key];
-    if (terms?.length) keys[key] = terms.length === 1 ? terms[0] : terms;
+    if (!terms?.length) continue;
+    keys[key] = terms.length === 1 ? terms[0] : terms;
+    keys.records = true;
   }
   return keys;
 }

@@ -23,6 +23,7 @@
 
 import { MAX_PANES } from "../model/address.js";
 import { actionFor } from "../model/keymap.js";
+import { filterKeys } from "../model/protocol.js";
 import { bytes, plural } from "../model/words.js";
 import { downloadDialog, help, waiting } from "../view/dialogs.js";
 import { one } from "../view/dom.js";
@@ -232,7 +233,7 @@ function tableOf(host, actions) {
 function downloads(pane) {
   const [source] = pane.feed.sources;
   /** @type {Record<string, string>} */
-  const filter = pane.filtered ? { filter: JSON.stringify(pane.feed.filter) } : {};
+  const filter = pane.filtered ? { filter: JSON.stringify(filterKeys(pane.feed.filter)) } : {};
   const picked = pane.selectedPlace();
   const from = pane.following ? null : pane.heldPlace();
   const { files } = pane.map;

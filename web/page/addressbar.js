@@ -98,8 +98,11 @@ export class AddressBar {
       if (wanted.at && !features.has("locate")) wanted.at = null;
       if (wanted.at) pane.landed = (opened) => this.#explain(pane, opened);
       pane.unseen = 0;
-      const { at, sources: names } = wanted;
-      show(pane, names, at ? { ...at, source: names[at.log ?? 0], link: true } : { end: true });
+      const { at, since, sources: names } = wanted;
+      const when = since && features.has("locate") ? pane.timeBox.host.parse(since) : { ms: NaN };
+      if ("error" in when) this.host.say(when.error);
+      if (at) show(pane, names, { ...at, source: names[at.log ?? 0], link: true });
+      else show(pane, names, "ms" in when && when.ms === when.ms ? { time: when.ms } : { end: true });
       if (wanted.wrap !== null) pane.setWrap(wanted.wrap);
       if (wanted.raw !== null) pane.setRaw(wanted.raw);
       if (wanted.q) pane.finder.show(wanted.q);

@@ -46,7 +46,7 @@ test("property: every address survives the way through the address bar", () => {
       cursor: r.text(6, ["a", "1", ".", "-", "_", "%", "&"]) || "c", skip: r.int(0, 99),
       ...r.pick([{}, { log: r.int(0, 7) }, { log: r.int(0, 7), time: r.int(0, 2e12) }]),
     },
-    q: r.next() < 0.5 ? "" : word(), wrap: r.pick([null, true, false]), raw: r.pick([null, true, false]),
+    since: r.pick(["", "-15m", "14:02", "2026-11-22T14:02"]), q: r.next() < 0.5 ? "" : word(), wrap: r.pick([null, true, false]), raw: r.pick([null, true, false]),
     rest: /** @type {[string, string][]} */ (r.next() < 0.5 ? [] : [[`z${word()}`, word()]]),
   });
   for (let n = 0; n < 3000; n += 1) {

@@ -47,6 +47,6 @@ test("property: any text is a message or none", () => {
 
 test("one pattern goes as it is, several as a list, none not at all", () => {
   assert.deepEqual(filterKeys({}), {});
-  assert.deepEqual(filterKeys({ include: [], exclude: ["a"] }), { exclude: "a" });
-  assert.deepEqual(filterKeys({ include: ["a", { level: "error" }] }), { include: ["a", { level: "error" }] });
+  assert.deepEqual(filterKeys({ include: [], exclude: ["a"] }), { exclude: "a", records: true });
+  assert.deepEqual(filterKeys({ include: ["a", { level: "error" }] }), { include: ["a", { level: "error" }], records: true });
 });
