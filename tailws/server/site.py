@@ -68,13 +68,15 @@ _COMMENT = re.compile(
     rb"^[ \t]*(?://[^\n]*|/\*(?:[^*]|\*(?!/))*\*/)[ \t]*$|/\*\* @(?:[^*]|\*(?!/))*\*/ ?",
     re.MULTILINE,
 )
+_ASIDE = re.compile(rb"[ \t]+// [^\"'`\n]*$", re.MULTILINE)
 _BLANK = re.compile(rb"^\s+", re.MULTILINE)
 _STRING = rb"""(?:"(?:[^"\\\n]|\\.)*"|`[^`\n]*`)"""
-#: Spaces beside signs, which only please. Strings are kept, and whole lines in which more may look
-#: like one: those with templates in templates, regular expressions, comments.
+_SIGN = rb"[=<>&|?:,;{}()*!\[\]]"
+#: Spaces beside signs, and ends of lines behind some, which only please. Strings are kept, and
+#: lines in which more may look like one: templates in templates, regular expressions, comments.
 _SPACED = re.compile(
     rb"""(^(?:(?=(?:[^`\n]*`){3})|(?:[^"`'/\n]|%s)*['/])[^\n]*$|%s)""" % (_STRING, _STRING)
-    + rb"""| ([=<>&|?:,;{}()*!\[\]]+) ?|(?<=[=<>&|?:,;{}()*!\[\]]) """,
+    + rb"| ?(%s*[;{,])\n| (%s+) ?|(?<=%s) " % (_SIGN, _SIGN, _SIGN),
     re.MULTILINE,
 )
 _STYLED = re.compile(rb"\s*([{};,])\s*|: +")
@@ -111,7 +113,7 @@ def lean(name: str, source: bytes) -> bytes:
         return source
     source = _BLANK.sub(b"", _COMMENT.sub(b"", source))
     if name.endswith(".js"):
-        return _SPACED.sub(rb"\1\2", source)
+        return _SPACED.sub(rb"\1\2\3", _ASIDE.sub(b"", source))
     return _STYLED.sub(lambda sign: sign[1] or b":", source)
 
 

@@ -26,7 +26,7 @@ INDEX = b"""<!doctype html><script src="boot.js"></script>
 FILES = {
     "index.html": INDEX,
     "boot.js": b"// boot",
-    "main.js": b"export const x=1;\n" * 200,
+    "main.js": b"export const x=1\n" * 200,
     "icon.svg": b"<svg/>",
     "css/app.css": b"a{}" * 500,
     "pixel.png": bytes(range(256)),
