@@ -370,8 +370,15 @@ def test_a_screen_reader_is_not_flooded(visit: Visit, daemon: Daemon) -> None:
 def test_colours_forced_and_motion_reduced(visit: Visit, daemon: Daemon) -> None:
     """With forced colours the text is there and the current line still differs; with reduced motion
     nothing moves by itself."""
+    daemon.append("app.log", *(f"2026-11-21T12:00:00Z {word} x" for word in ("ERROR", "WARN")))
     page = visit(daemon.url, forced_colors="active", reduced_motion="reduce")
-    following(page, 2999)
+    until(lambda: "WARN" in texts(page)[-1])
+    # Levels are told by the way they are underlined.
+    lines = {
+        page.locator(f".lv-{level}").first.evaluate("(el) => getComputedStyle(el).textDecoration")
+        for level in ("error", "warn", "info")
+    }
+    assert len(lines) == 3
     page.keyboard.press("k")
     until(lambda: page.locator(".row.cur").count() == 1)
     look = """(el) => {

@@ -127,6 +127,33 @@ def test_by_thumb(visit: Visit, daemon: Daemon) -> None:
     until(lambda: all("c_3" in text for text in texts(page)))
 
 
+def test_what_stands_in_the_text_can_be_touched_too(visit: Visit, daemon: Daemon) -> None:
+    """The button of a folded stack trace is part of its line, whose height it leaves as it is, and
+    still a target for a thumb; wrapped lines stay within the screen."""
+    frames = (f'  File "/srv/orders/pay/client_{i}.py", line 118, in capture' for i in range(20))
+    trace = ["Traceback (most recent call last):", *frames, "ValueError: no"]
+    daemon.append("app.log", "ERROR boom", *trace, *map(line, range(3000, 3004)))
+    page = phone(visit, f"{daemon.url}#s=app", (390, 844))
+    following(page, 3003)
+    chip = page.locator(".row-chip", has_text="more lines")
+    until(lambda: chip.count() == 1)
+    missed = page.evaluate("""(chip) => {
+      const at = chip.getBoundingClientRect();
+      const [x, y] = [at.left + at.width / 2, at.top + at.height / 2];
+      return [-21, -10, 0, 10, 21].filter((dy) => document.elementFromPoint(x, y + dy) !== chip);
+    }""", chip.element_handle())  # fmt: skip
+    assert missed == []
+    assert page.evaluate("""(chip) => {
+      const [its, row] = [chip, chip.parentElement].map((el) => el.getBoundingClientRect());
+      return its.top >= row.top - 1 && its.bottom <= row.bottom + 1;
+    }""", chip.element_handle())  # fmt: skip
+    chip.tap()
+    until(lambda: any("client_3.py" in text for text in texts(page)))
+    assert mode(page) == "Reading"
+    wide = "[...document.querySelectorAll('.row')].some((row) => row.offsetWidth > innerWidth)"
+    assert not page.evaluate(wide)
+
+
 def test_a_swipe_is_not_disturbed(visit: Visit, daemon: Daemon) -> None:
     """A touch upwards reads at once; history that is put in front while the finger moves writes no
     scroll position, so momentum goes on."""
