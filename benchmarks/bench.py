@@ -24,7 +24,7 @@ from machine import CACHE, HERE, PEERS, BenchError, build, describe
 from workloads import WORKLOADS, Figures, Variant, Workload
 
 QUICK = {"fanout": 3, "window": 2, "crowd": 1, "flat-out": 2, "deflate": 1, "idle": 1, "hot": 1,
-         "neighbour": 1, "files": 1, "start": 2}  # fmt: skip
+         "neighbour": 1, "files": 1, "start": 2, "find": 1}  # fmt: skip
 QUICK_SCALE = {"flat-out": 0.25, "idle": 0.2}
 ROUNDS = {
     "fanout": 5,

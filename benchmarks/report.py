@@ -15,6 +15,7 @@ UNITS = {
     "cpu_us_per_line": "us/line",
     "cpu_us_per_written": "us/line written",
     "mb_per_s": "MB/s",
+    "mb_per_cpu_s": "MB per second of CPU",
     "connection_kb": "kB",
     "growth_kb": "kB",
     "core_percent": "% of a core",
@@ -64,6 +65,7 @@ def _spread(values: list[float], unit: str = "") -> str:
 
 
 COLUMNS = (
+    ("MB/s", "mb_per_s"),
     ("p50 ms", "p50_ms"),
     ("p99 ms", "p99_ms"),
     ("bytes/line", "wire_bytes_per_line"),

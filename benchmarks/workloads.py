@@ -5,7 +5,10 @@ run; `bench.py` repeats and compares. Every run ends with the same question to t
 was any line lost, repeated, swapped or garbled?
 """
 
+import json
+import os
 import shutil
+import subprocess
 import tempfile
 import threading
 import time
@@ -17,6 +20,7 @@ from typing import Any
 
 from contenders import CONTENDERS, Contender, Setup, subscribe
 from machine import BenchError, Load, Server, Writer, free_port, running
+from websockets.sync.client import connect
 
 Figures = dict[str, float]
 
@@ -406,6 +410,58 @@ def laggards(history_mb: int, seconds: float) -> Callable[[Variant, float], Figu
     return run
 
 
+def find(megabytes: int) -> Callable[[Variant, float], Figures]:
+    """Look for a few lines in a log that is in memory, backwards; grep counts them in one go."""
+    hits = 10
+
+    def run(variant: Variant, scale: float) -> Figures:
+        with scratch() as directory:
+            path = directory / "app.log"
+            Writer(path=path, lines=int(megabytes * scale) * 10_000).result()
+            with path.open("ab") as file:
+                for number in range(hits):
+                    file.write(b"2026-11-22T14:02:11Z FATAL needle=%d\n" % number)
+            size = path.stat().st_size / 1e6
+            term = variant.wishes.get("term")
+            if term is None:
+                before, began = os.times(), time.monotonic()
+                said = subprocess.run(
+                    ["grep", "-c", "needle=", str(path)],
+                    env=os.environ | {"LC_ALL": "C"}, capture_output=True, text=True, check=True,
+                )  # fmt: skip
+                wall, after = time.monotonic() - began, os.times()
+                cpu = after.children_user + after.children_system
+                cpu -= before.children_user + before.children_system
+                found = int(said.stdout)
+            else:
+                contender, setup = CONTENDERS[variant.contender], Setup(path, free_port())
+                with (
+                    serving(contender, setup) as server,
+                    connect(f"ws://127.0.0.1:{setup.port}/ws", max_size=None) as socket,
+                ):
+                    socket.recv()
+                    before_ns, began = server.cpu_ns(), time.monotonic()
+                    command = {"type": "find", "id": 1, "source": "app", "pattern": term}
+                    socket.send(json.dumps(command))
+                    head: dict[str, Any] = {}
+                    while not head.get("done"):
+                        head = json.loads(socket.recv())
+                    wall, cpu = time.monotonic() - began, (server.cpu_ns() - before_ns) / 1e9
+                    found = head.get("count", 0)
+            return {
+                "mb_per_cpu_s": size / max(cpu, 0.01),
+                "mb_per_s": size / wall,
+                "lost": float(abs(found - hits)),
+            }
+
+    return run
+
+
+def searching(label: str, term: str | dict[str, Any]) -> Variant:
+    """What is looked for."""
+    return Variant(label, "tailws", wishes={"term": term})
+
+
 def filtered(label: str, include: str, share: int | None = None) -> Variant:
     """Every client sees a tenth of the lines. load.c puts which tenth for %d, its number for %n."""
     load = {"subscribe": subscribe(include=include), "step": 10, "share": share}
@@ -545,6 +601,22 @@ WORKLOADS = (
         first_line,
         plain("floor", "tailws"),
         NO_WINDOW_PEERS,
+    ),
+    Workload(
+        "find",
+        "find ten lines in 1 GB, beside grep -c",
+        "1 GB in seconds, >= 0.3 x of grep",
+        "mb_per_cpu_s",
+        find(1000),
+        (
+            Variant("grep -c", "floor"),
+            searching("tailws", "needle="),
+            searching("tailws, a pattern", "needle=[0-9]+$"),
+            searching("tailws, in any case", {"pattern": "NEEDLE=", "ignore_case": True}),
+            searching("tailws, by level", {"level": "fatal"}),
+        ),
+        baseline="grep -c",
+        higher_is_better=True,
     ),
     Workload(
         "laggards",

@@ -18,7 +18,7 @@ import msgspec
 from tailws.text import formats, records
 from tailws.text.conditions import condition
 from tailws.text.lines import Codec, line_feeds
-from tailws.text.program import MAX_PATTERN, BadPattern, Block, Program, encode
+from tailws.text.program import BadPattern, Block, Program
 
 __all__ = ["MAX_TERMS", "BadPattern", "Filter", "Run", "Taken", "Term"]
 
@@ -186,25 +186,6 @@ def count_lines(block: Block) -> int:
     return line_feeds(block) + (len(block) > 0 and block[-1] != 10)
 
 
-class _Fixed:
-    """Lines that hold a fixed string, with the speed of `bytes.find`."""
-
-    def __init__(self, needle: bytes) -> None:
-        self._needle = needle
-
-    def runs(self, block: Block, start: int, end: int) -> list[Run]:
-        needle, find, rfind = self._needle, block.find, block.rfind
-        runs: list[Run] = []
-        at = start
-        while (found := find(needle, at, end)) >= 0:
-            head = rfind(b"\n", at, found) + 1 or at
-            at = find(b"\n", found, end) + 1 or end
-            if runs and runs[-1][1] == head:
-                head = runs.pop()[0]
-            runs.append((head, at))
-        return runs
-
-
 def _canonical(terms: Iterable[Term | str]) -> tuple[Term, ...]:
     known = (term if isinstance(term, Term) else Term(term) for term in terms)
     return tuple(sorted({term.canonical() for term in known}, key=repr))
@@ -218,16 +199,12 @@ def _compile(term: Term, format_: formats.Format | None) -> Matcher:
         raise BadPattern("An empty pattern says nothing about a line.")
     if "\n" in pattern:
         raise BadPattern("A pattern with a line break matches no line: lines are matched singly.")
-    if term.fixed and not (term.ignore_case or term.word):
-        if len(pattern) > MAX_PATTERN:
-            raise BadPattern(f"The text is longer than {MAX_PATTERN:,} characters.")
-        return _Fixed(encode(pattern))
     return Program(pattern, ignore_case=term.ignore_case, word=term.word, fixed=term.fixed)
 
 
 def _cost(matcher: Matcher) -> int:
     """Cheap ones first: they leave less for the others."""
-    return {_Fixed: 0, Program: 1}.get(type(matcher), 2)
+    return 0 if isinstance(matcher, Program) else 1
 
 
 def _behind(start: int, runs: list[Run]) -> list[Run]:
