@@ -5,6 +5,7 @@
 
 import { Activity } from "./model/sources.js";
 import { MAX_SOURCES, formatAddress, parseAddress } from "./model/address.js";
+import { termOf } from "./model/filters.js";
 import { KEYS, labelFor } from "./model/keymap.js";
 import { openSettings } from "./model/settings.js";
 import { bytes, clock, plural, rate } from "./model/words.js";
@@ -18,7 +19,7 @@ import { Login, session, signIn, signOut } from "./view/login.js";
 import { copy, onCopy } from "./view/selection.js";
 import { Link } from "./view/socket.js";
 import { Sources } from "./view/sources.js";
-import { Announcer, Connection, Notify, Status } from "./view/status.js";
+import { Announcer, Connection, ERRORS, Notify, Status } from "./view/status.js";
 
 /** @typedef {import("./model/protocol.js").Head} Head */
 /** @typedef {import("./model/protocol.js").SourceInfo} SourceInfo */
@@ -115,7 +116,7 @@ const sources = new Sources(one("#side"), {
 }, activity);
 
 const hostName = h("span", { class: "host" });
-const bell = button("bell", "Notify on errors in these logs", () => toggleNotify());
+const bell = button("bell", "Notify on errors in these logs", (event) => openBell(event));
 const theme = button("sun", "Theme", () => appearance.nextTheme());
 const phoneName = h("span", { class: "phone-name" });
 const phoneState = h("span", { class: "phone-state" });
@@ -215,7 +216,7 @@ function phoneMenu(event) {
     ...(features.has("locate") ? [{ text: "Copy link to this line", act: () => actions.run("link") }] : []),
     ...(features.has("download") ? [{ text: "Download", act: () => actions.run("download") }] : []),
     { text: "Bookmark", act: () => actions.run("bookmark") },
-    { text: "Notify on errors", act: () => toggleNotify() },
+    { text: "Notify on errors", act: () => void toggleNotify(ERRORS, "") },
     { text: "Open", act: () => palette() },
     { text: "Theme", act: () => appearance.nextTheme() },
     { text: "Settings", act: () => appearance.openSettings() },
@@ -312,6 +313,7 @@ function take(link, head, body) {
   if (head.type === "hello") hello(link, head);
   else if (head.type === "sources") setSources(head.sources);
   else if (head.type === "activity") pulse(head);
+  else if (head.type === "match") notify.match(head, body ?? "");
   else if (head.type === "rates") activity.hour(head.sources, Date.now());
   else link.pane?.message(head, body);
 }
@@ -327,6 +329,8 @@ function hello(link, head) {
     drawViews();
     root.classList.toggle("no-locate", !features.has("locate"));
     if (features.has("activity")) link.socket.send({ type: "activity" });
+    notify.send = (command) => link.socket.send(command);
+    notify.resume(features.has("watch"));
     activity.scale = 0;
     session().then((who) => { signedIn = who === "in"; });
     for (const pane of desk.panes) pane.looks.set({ zone });
@@ -440,7 +444,7 @@ function refresh() {
   say(phoneName, pane?.shown.map((name) => name.split("/").pop()).join(", ") || "tailws");
   say(phoneState, phoneWords(first.socket.state.phase, pane));
   show(bell, !!pane?.shown.length);
-  attribute(bell, "aria-pressed", String(!!pane?.shown.some((name) => notify.on.has(name))));
+  attribute(bell, "aria-pressed", String(!!pane?.shown.some((name) => [...notify.wishes.values()].some((wish) => wish.source === name))));
   if (!pane?.shown.length) return status.set(null);
   const hints = LESSONS.some((hint) => !settings.learned(hint));
   status.set({
@@ -511,21 +515,34 @@ onCopy(() => {
   if (lines > 1000) toast(`${plural(lines, "line")} copied`);
 });
 
-async function toggleNotify() {
+/** Of what one is told: errors, and what the chips show or mark. @param {MouseEvent} event */
+function openBell(event) {
+  const pane = desk.current;
+  const chips = features.has("watch") ? (pane?.chips ?? []).filter((chip) => chip.on && chip.kind !== "hide" && chip.form !== "level") : [];
+  if (!pane || !chips.length) return void toggleNotify(ERRORS, "");
+  const box = /** @type {HTMLElement} */ (event.currentTarget).getBoundingClientRect();
+  menu({ x: box.right - 220, y: box.bottom + 4 }, [{ term: ERRORS, words: "" }, ...chips.map((chip) => ({ term: termOf(chip), words: `“${chip.text}”` }))].map(({ term, words }) => ({
+    text: `Notify on ${words || "errors"}`, key: pane.shown.some((name) => notify.wants(name, term)) ? "on" : "", act: () => void toggleNotify(term, words),
+  })));
+}
+
+/** @param {string | import("./model/protocol.js").Term} term @param {string} words */
+async function toggleNotify(term, words) {
   const names = desk.current?.shown ?? [];
-  const on = !names.some((name) => notify.on.has(name));
-  for (const name of names) {
-    if (on) notify.on.add(name);
-    else notify.on.delete(name);
-  }
+  const on = !names.some((name) => notify.wants(name, term));
+  for (const name of names) notify.wish(name, term, words, on);
   ask(refresh);
-  if (!on) return toast("No notifications for these logs");
+  const what = words || "errors";
+  if (!on) return toast(`No notifications of ${what} in these logs`);
   const problem = await Notify.allow();
-  toast(problem || "You are told of errors in these logs while you look elsewhere.");
+  toast(problem || `You are told of ${what} in these logs while you look elsewhere.`);
   return undefined;
 }
 
-notify.focus = (/** @type {string} */ source) => openSource(source, "open");
+notify.focus = (/** @type {string} */ source, /** @type {string} */ cursor) => {
+  if (cursor && desk.current) showIn(desk.current, [source], { cursor, skip: 0 });
+  else openSource(source, "open");
+};
 
 // -- time and attention
 

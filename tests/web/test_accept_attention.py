@@ -115,6 +115,21 @@ def test_eight_hours_hidden(visit: Visit) -> None:
         assert contiguous(numbers(page))
 
 
+_NOTIFICATION = """
+window.told = [];
+window.asked = 0;
+window.Notification = class {
+  static permission = 'default';
+  static async requestPermission() {
+    window.asked++;
+    return (this.permission = 'granted');
+  }
+  constructor(title, options) { window.told.push({title, ...options}); window.last = this; }
+  close() {}
+};
+"""
+
+
 def test_errors_are_told_to_one_who_looks_elsewhere(visit: Visit) -> None:
     """The browser's permission is asked for only by a click on the bell; then errors in a hidden
     tab set its title and icon and make one notification for many of them; none while one looks."""
@@ -123,19 +138,7 @@ def test_errors_are_told_to_one_who_looks_elsewhere(visit: Visit) -> None:
     with daemon:
         page = visit("about:blank", wait=False)
         page.context.grant_permissions(["notifications"], origin=daemon.url.rstrip("/"))
-        page.add_init_script("""
-          window.told = [];
-          window.asked = 0;
-          window.Notification = class {
-            static permission = 'default';
-            static async requestPermission() {
-              window.asked++;
-              return (this.permission = 'granted');
-            }
-            constructor(title, options) { window.told.push({title, ...options}); }
-            close() {}
-          };
-        """)
+        page.add_init_script(_NOTIFICATION)
         page.goto(daemon.url)
         page.wait_for_selector(".row:not(.rule)")
         following(page, 19)
@@ -151,7 +154,7 @@ def test_errors_are_told_to_one_who_looks_elsewhere(visit: Visit) -> None:
         page.evaluate(_HIDE, True)
         daemon.append("app.log", *(f"ERROR failed {i}\x1b[31m" for i in range(12)), "INFO fine")
         until(lambda: page.evaluate("window.told.length") == 1, "told once", 30)
-        assert page.title() == "(12) app"
+        until(lambda: page.title() == "(12) app", "the count in the title")
         assert icon(page) != plain
         (told,) = page.evaluate("window.told")
         assert "app" in told["body"]
@@ -163,3 +166,30 @@ def test_errors_are_told_to_one_who_looks_elsewhere(visit: Visit) -> None:
         page.evaluate(_HIDE, False)
         until(lambda: page.title() == "app")
         assert icon(page) == plain
+
+
+def test_what_a_chip_marks_is_told_too(visit: Visit) -> None:
+    """With chips in the filter the bell asks what to tell of. A line that one of them marks is told
+    with its text, also when the log is not the one on screen any more; a click leads to it."""
+    daemon = Daemon({"app": "app.log", "other": "other.log"})
+    daemon.append("app.log", *map(line, range(400)))
+    daemon.append("other.log", *map(line, range(20)))
+    with daemon:
+        page = visit("about:blank", wait=False)
+        page.add_init_script(_NOTIFICATION)
+        page.goto(f"{daemon.url}#s=app&mark=fine")
+        following(page, 399)
+        page.get_by_label("Notify on errors in these logs").click()
+        page.get_by_role("menuitem", name="Notify on “fine”").click()
+        until(lambda: page.evaluate("window.asked") == 1)
+        page.locator(".tree-row", has_text="other").click()
+        following(page, 19)
+        page.evaluate(_HIDE, True)
+        daemon.append("app.log", "INFO all is well", "INFO fine again")
+        until(lambda: page.evaluate("window.told.length") == 1, "told once")
+        (told,) = page.evaluate("window.told")
+        assert told["body"] == "1 line with “fine” in app: INFO fine again"
+        daemon.append("app.log", *map(line, range(400, 600)))
+        page.evaluate(_HIDE, False)
+        page.evaluate("window.last.onclick()")
+        until(lambda: page.locator(".row.cur", has_text="fine again").count(), "the line")

@@ -192,6 +192,12 @@ export class Announcer {
   }
 }
 
+/** @typedef {import("../model/protocol.js").Term} Term */
+/** @typedef {{id: number, source: string, term: string | Term, words: string}} Wish */
+
+/** @type {Term} */
+export const ERRORS = { level: "error" };
+
 /** At most one notification in this time, ms. */
 const PAUSE = 10_000;
 
@@ -205,12 +211,57 @@ export class Notify {
     this.lines = 0;
     this.errors = 0;
     this.offline = false;
-    /** Logs of which the system should tell. @type {Set<string>} */
-    this.on = new Set();
+    /** Of what the system should tell. @type {Map<string, Wish>} */
+    this.wishes = new Map();
+    /** Whether the daemon watches; else errors are known from what it counts. */
+    this.watches = false;
+    this.ids = 2_000_000_000;
     this.last = 0;
+    /** What is still to be told. @type {Map<Wish, {lines: number, line: string, cursor: string}>} */
     this.waiting = new Map();
     this.timer = 0;
-    this.focus = (/** @type {string} */ _source) => {};
+    this.send = (/** @type {object} */ _command) => {};
+    this.focus = (/** @type {string} */ _source, /** @type {string} */ _cursor) => {};
+  }
+
+  /** @param {string} source @param {string | Term} term */
+  wants(source, term) {
+    return this.wishes.has(JSON.stringify([source, term]));
+  }
+
+  /** @param {string} source @param {string | Term} term @param {string} words for one such line, "" for an error @param {boolean} on */
+  wish(source, term, words, on) {
+    const key = JSON.stringify([source, term]);
+    const old = this.wishes.get(key);
+    if (old) this.send({ type: "stop", id: old.id });
+    this.wishes.delete(key);
+    if (!on) return;
+    const wish = { id: ++this.ids, source, term, words };
+    this.wishes.set(key, wish);
+    this.#watch(wish);
+  }
+
+  /** @param {Wish} wish */
+  #watch({ id, source, term }) {
+    if (this.watches) this.send({ type: "watch", id, source, include: term, every: 1 });
+  }
+
+  /** The connection is new. @param {boolean} watches */
+  resume(watches) {
+    this.watches = watches;
+    for (const wish of this.wishes.values()) this.#watch(wish);
+  }
+
+  /** @param {import("../model/protocol.js").Match} head @param {string} line */
+  match(head, line) {
+    const wish = [...this.wishes.values()].find((one) => one.id === head.id);
+    if (wish && this.away) this.#note(wish, head.count, line, head.cursor);
+  }
+
+  /** @param {Wish} wish @param {number} lines @param {string} line @param {string} cursor */
+  #note(wish, lines, line, cursor) {
+    this.waiting.set(wish, { lines: (this.waiting.get(wish)?.lines ?? 0) + lines, line, cursor });
+    this.#tell();
   }
 
   get away() {
@@ -235,10 +286,8 @@ export class Notify {
     this.lines += lines;
     this.errors += errors;
     this.#draw();
-    if (errors && this.on.has(source)) {
-      this.waiting.set(source, (this.waiting.get(source) ?? 0) + errors);
-      this.#tell();
-    }
+    const wish = this.wishes.get(JSON.stringify([source, ERRORS]));
+    if (errors && wish && !this.watches) this.#note(wish, errors, "", "");
   }
 
   /** Somebody looks again. */
@@ -255,13 +304,16 @@ export class Notify {
       this.timer = 0;
       this.last = Date.now();
       if (!this.away || typeof Notification === "undefined" || Notification.permission !== "granted") return;
-      const texts = [...this.waiting].map(([source, errors]) => `${plural(errors, "error")} in ${visible(source)}`);
-      const [source] = this.waiting.keys();
+      const texts = [...this.waiting].map(([{ source, words }, { lines, line }]) => {
+        const what = words ? `${plural(lines, "line")} with ${words}` : plural(lines, "error");
+        return visible(`${what} in ${source}${line && lines === 1 ? `: ${line}` : ""}`);
+      });
+      const [[{ source }, { cursor }]] = this.waiting;
       this.waiting.clear();
       const note = new Notification("tailws", { body: texts.join(", ").slice(0, 120), tag: "tailws" });
       note.onclick = () => {
         window.focus();
-        this.focus(source);
+        this.focus(source, cursor);
         note.close();
       };
     }, wait);
