@@ -26,15 +26,12 @@ from workloads import WORKLOADS, Figures, Variant, Workload
 QUICK = {"fanout": 3, "window": 2, "crowd": 1, "flat-out": 2, "deflate": 1, "idle": 1, "hot": 1,
          "neighbour": 1, "files": 1, "start": 2, "find": 1}  # fmt: skip
 QUICK_SCALE = {"flat-out": 0.25, "idle": 0.2}
-ROUNDS = {
-    "fanout": 5,
-    "window": 5,
-    "crowd": 5,
-    "flat-out": 5,
-    "stalled": 2,
-    "laggards": 2,
-    "start": 5,
-}
+#: Rounds of the full form, which has fifteen minutes; of the rest there are two.
+ROUNDS = {"fanout": 5, "window": 5, "crowd": 3, "flat-out": 5, "deflate": 3, "files": 3, "start": 5,
+          "idle": 1}  # fmt: skip
+#: Rounds that peers take part in, in the full form; those that take long, and all quick ones: one.
+PEER_ROUNDS = 2
+LONG = ("idle", "stalled")
 
 Results = dict[str, dict[str, list[Figures]]]
 
@@ -52,12 +49,14 @@ def unable(variant: Variant, peers: bool) -> str:
 
 
 def measure(
-    workload: Workload, rounds: int, scale: float, variants: list[Variant]
+    workload: Workload, rounds: int, peer_rounds: int, scale: float, variants: list[Variant]
 ) -> dict[str, list[Figures]]:
-    """Every variant once in each round."""
+    """Every variant once in each round, peers in the first ones only."""
     results: dict[str, list[Figures]] = {variant.label: [] for variant in variants}
     for number in range(rounds):
         for variant in variants:
+            if variant in workload.peers and number >= peer_rounds:
+                continue
             began = time.monotonic()
             try:
                 figures = workload.run(variant, scale)
@@ -121,7 +120,7 @@ def main() -> int:
             continue
         quick = not args.full
         rounds = args.rounds or (
-            QUICK.get(workload.key, 1) if quick else ROUNDS.get(workload.key, 3)
+            QUICK.get(workload.key, 1) if quick else ROUNDS.get(workload.key, 2)
         )
         scale = args.scale or (QUICK_SCALE.get(workload.key, 0.4) if quick else 1)
         wanted = workload.variants
@@ -136,7 +135,8 @@ def main() -> int:
             else:
                 variants.append(variant)
         say(f"{workload.key}: {workload.title}")
-        results[workload.key] = measure(workload, rounds, scale, variants)
+        peer_rounds = args.rounds or (1 if quick or workload.key in LONG else PEER_ROUNDS)
+        results[workload.key] = measure(workload, rounds, peer_rounds, scale, variants)
 
     curves: dict[str, Any] = {}
     if "growth" in args.workloads or (args.full and not args.workloads):
@@ -144,7 +144,7 @@ def main() -> int:
             say(f"growth: {growth.title}")
             chosen = growth if not args.only else growth.only(args.only.split(","))
             curves[growth.key] = chosen.measure(
-                args.rounds or 2, args.scale or (1 if args.full else 0.4), say
+                args.rounds or 1, args.scale or (1 if args.full else 0.4), say
             )
 
     outcome = {
