@@ -162,21 +162,15 @@ export class Looks {
   /** Keeps a group open that is on screen; nothing changes by it now. @param {number} head ordinal */
   keepOpen(head) {
     const at = this.blocks.at(head);
-    if (!at) return;
-    const of = this.open.get(at.block) ?? new Set();
-    of.add(at.i);
-    this.open.set(at.block, of);
+    if (at) this.open.set(at.block, (this.open.get(at.block) ?? new Set()).add(at.i));
   }
 
   /** Shows a group whole, or folds it again. @param {number} head ordinal @param {boolean} open */
   openGroup(head, open) {
     const at = this.blocks.at(head);
-    if (!at) return;
-    const of = this.open.get(at.block) ?? new Set();
-    if (of.has(at.i) === open) return;
-    if (open) of.add(at.i);
-    else of.delete(at.i);
-    this.open.set(at.block, of);
+    if (!at || (this.open.get(at.block)?.has(at.i) ?? false) === open) return;
+    if (open) this.keepOpen(head);
+    else this.open.get(at.block)?.delete(at.i);
     this.again();
   }
 
