@@ -539,6 +539,7 @@ async function toggleNotify(term, words) {
   return undefined;
 }
 
+notify.say = toast;
 notify.focus = (/** @type {string} */ source, /** @type {string} */ cursor) => {
   if (cursor && desk.current) showIn(desk.current, [source], { cursor, skip: 0 });
   else openSource(source, "open");

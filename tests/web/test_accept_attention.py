@@ -193,3 +193,22 @@ def test_what_a_chip_marks_is_told_too(visit: Visit) -> None:
         page.evaluate(_HIDE, False)
         page.evaluate("window.last.onclick()")
         until(lambda: page.locator(".row.cur", has_text="fine again").count(), "the line")
+
+
+def test_a_rule_of_the_config_is_told(visit: Visit) -> None:
+    """A line that the daemon watches for is told to whoever looks, whatever log is shown, and leads
+    to its place."""
+    daemon = Daemon(
+        {"app": "app.log", "other": "other.log"},
+        rules=[{"name": "disk full", "pattern": "No space left", "every": "1 s"}],
+    )
+    daemon.append("other.log", "the other log")
+    daemon.append("app.log", *map(line, range(50)))
+    with daemon:
+        page = visit(f"{daemon.url}#s=other")
+        until(lambda: texts(page) == ["the other log"])
+        daemon.append("app.log", "ERROR No space left on device", *map(line, range(50, 60)))
+        until(lambda: "disk full: 1 line in app" in page.inner_text(".toasts"))
+        assert "No space left on device" in page.inner_text(".toasts")
+        page.locator(".toasts").get_by_role("button", name="Show").click()
+        until(lambda: page.locator(".row.cur", has_text="No space left").count())

@@ -173,14 +173,15 @@ export function menu(at, items) {
 
 let toastTimer = 0;
 
-/** A word that goes away by itself; for what has no other place. @param {string} text */
-export function toast(text) {
+/** A word that goes away by itself; for what has no other place. @param {string} text @param {() => void} [go] to what it tells of */
+export function toast(text, go) {
   const box = document.querySelector("#toasts");
   if (!(box instanceof HTMLElement)) return;
-  fill(box, h("div", { class: "toast", role: "status" }, text));
+  fill(box, h("div", { class: "toast", role: "status" }, text,
+    ...(go ? [" ", h("button", { type: "button", class: "text-button", onclick: go }, "Show")] : [])));
   show(box, true);
   clearTimeout(toastTimer);
-  toastTimer = setTimeout(() => fill(box), 5000);
+  toastTimer = setTimeout(() => fill(box), go ? 20_000 : 5000);
 }
 
 /** Entries shown at most. */

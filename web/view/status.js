@@ -213,6 +213,8 @@ export class Notify {
     this.offline = false;
     /** Of what the system should tell. @type {Map<string, Wish>} */
     this.wishes = new Map();
+    /** The daemon's own rules, as they are told of. @type {Map<string, Wish>} */
+    this.rules = new Map();
     /** Whether the daemon watches; else errors are known from what it counts. */
     this.watches = false;
     this.ids = 2_000_000_000;
@@ -221,6 +223,7 @@ export class Notify {
     this.waiting = new Map();
     this.timer = 0;
     this.send = (/** @type {object} */ _command) => {};
+    this.say = (/** @type {string} */ _text, /** @type {() => void} */ _go) => {};
     this.focus = (/** @type {string} */ _source, /** @type {string} */ _cursor) => {};
   }
 
@@ -252,10 +255,17 @@ export class Notify {
     for (const wish of this.wishes.values()) this.#watch(wish);
   }
 
-  /** @param {import("../model/protocol.js").Match} head @param {string} line */
-  match(head, line) {
-    const wish = [...this.wishes.values()].find((one) => one.id === head.id);
-    if (wish && this.away) this.#note(wish, head.count, line, head.cursor);
+  /**
+   * A line that was wished for; or one that a rule of the daemon's config watches for.
+   * @param {import("../model/protocol.js").Match} head @param {string} line
+   */
+  match({ id, rule, source, count: lines, cursor }, line) {
+    const key = JSON.stringify([rule, source]);
+    const wish = rule === undefined ? [...this.wishes.values()].find((one) => one.id === id)
+      : this.rules.get(key) ?? { id: 0, source, term: "", words: rule };
+    if (rule !== undefined && wish) this.rules.set(key, wish);
+    if (wish && this.away) this.#note(wish, lines, line, cursor);
+    else if (rule !== undefined) this.say(visible(`${rule}: ${plural(lines, "line")} in ${source}: ${line}`).slice(0, 200), () => this.focus(source, cursor));
   }
 
   /** @param {Wish} wish @param {number} lines @param {string} line @param {string} cursor */
