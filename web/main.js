@@ -56,7 +56,10 @@ const desk = new Desk({
   pane: (pane, link) => ({
     send: (command) => link.socket.send(command),
     changed: () => ask(refresh),
-    moved: (push) => address.changed(push),
+    moved: (push) => {
+      address.changed(push);
+      if (!push) desk.follow(pane());
+    },
     toast,
     announce: (text) => {
       if (pane() === desk.current) announcer.now(text);
@@ -435,7 +438,7 @@ function refresh() {
     behind: late || (pane && pane.following && pane.behindBytes > 1 << 20) ? `${bytes(pane.behindBytes)}` : "",
     last: pane?.lastLine ? clock(pane.lastLine, zone) : "",
   }));
-  const offered = { split: !desk.full, many: desk.slots.length > 1, download: features.has("download") };
+  const offered = { split: !desk.full, many: desk.slots.length > 1, tied: desk.tied, download: features.has("download") };
   desk.panes.forEach((pane, k) => {
     pane.drawHead(offered);
     const its = pane.shown.join(", ") || "log";

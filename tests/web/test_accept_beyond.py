@@ -7,8 +7,17 @@ from typing import Any
 
 import pytest
 
-from tests.web.acceptance import add_filter, click, clipboard, following, key_of, line, settled
-from tests.web.looking import until
+from tests.web.acceptance import (
+    add_filter,
+    click,
+    clipboard,
+    following,
+    key_of,
+    line,
+    number,
+    settled,
+)
+from tests.web.looking import until, wheel
 from tests.web.real import Daemon
 
 pytestmark = pytest.mark.browser
@@ -93,3 +102,41 @@ def test_hits_in_hidden_lines_are_told(visit: Visit, daemon: Daemon) -> None:
     more.click()
     until(lambda: label.inner_text().endswith(f"of {LINES // 500}"), "the hidden ones too")
     assert not more.is_visible()
+
+
+def test_panes_that_are_tied_show_the_same_time(visit: Visit) -> None:
+    """With two panes tied, scrolling in one leads the other to the same time, loaded or not, and
+    back to the end; untied, each stays where it is."""
+    with Daemon({"app": "app.log", "other": "other.log"}) as daemon:
+        daemon.append("app.log", *map(line, range(8000)))
+        daemon.append("other.log", *map(line, range(0, 8000, 3)))
+        page = visit(f"{daemon.url}#s=app&p=s%3Dother")
+        first, second = (page.locator(".pane").nth(k) for k in (0, 1))
+
+        def top(pane: Any) -> int:
+            """Return the first line that is wholly visible."""
+            found: str = pane.evaluate("""(pane) => {
+              const top = pane.querySelector('.scroller').getBoundingClientRect().top;
+              const rows = [...pane.querySelectorAll('.row:not(.rule)')]
+                .map((row) => [row.getBoundingClientRect().top - top, row.textContent])
+                .filter(([y]) => y > -1).sort((a, b) => a[0] - b[0]);
+              return rows[0]?.[1] ?? 'order=0';
+            }""")
+            return number(found)
+
+        until(lambda: top(second) > 7800, "the end of both")
+        first.locator(".row", has_text=key_of(7990)).click(position={"x": 130, "y": 6})
+        page.locator(".pane.focused").get_by_label("Tie the panes").click()
+        page.keyboard.press("t")
+        page.keyboard.type("2026-11-21T11:00:00Z")
+        page.keyboard.press("Enter")
+        until(lambda: abs(top(first) - 3600) < 60, "the time in the first")
+        until(lambda: 0 <= top(second) - top(first) < 3, "the same in the other")
+        wheel(page, -2000)
+        until(lambda: top(first) < 3550 and 0 <= top(second) - top(first) < 3, "further up")
+        page.keyboard.press("End")
+        until(lambda: top(second) > 7800, "the end again")
+        page.locator(".pane.focused").get_by_label("Tie the panes").click()
+        wheel(page, -2000)
+        until(lambda: top(first) < 7900, "the first alone")
+        assert second.locator(".row", has_text=key_of(7998)).count() == 1

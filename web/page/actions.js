@@ -222,6 +222,11 @@ function tableOf(host, actions) {
       desk.arrange();
       return other.focus();
     },
+    tie: (pane) => {
+      desk.tied = !desk.tied;
+      desk.time = NaN;
+      desk.follow(pane);
+    },
     regionNext: () => region(1),
     regionPrevious: () => region(-1),
     saveView: () => host.saveView(),

@@ -27,6 +27,9 @@ export class Desk {
     /** @type {Slot[]} */
     this.slots = [];
     this.focused = 0;
+    /** Whether all panes show the same time, and which. */
+    this.tied = false;
+    this.time = NaN;
     /** Connections; the first stays when its pane is closed, for it tells of all sources. @type {Link[]} */
     this.links = [];
     /** @type {Map<string, string>} */
@@ -112,6 +115,20 @@ export class Desk {
     if (index < 0 || index >= this.slots.length || index === this.focused) return;
     this.focused = index;
     this.arrange();
+  }
+
+  /** Lets the other panes show the time that the focused one shows. @param {Pane} pane that moved */
+  follow(pane) {
+    if (!this.tied || pane !== this.current || pane.feed.opening) return;
+    const ref = pane.following ? null : pane.firstVisible;
+    const ms = ref ? pane.looks.timeNear(ref.block, ref.i) : pane.following ? Infinity : NaN;
+    if (ms !== ms || ms === this.time) return;
+    this.time = ms;
+    for (const other of this.panes) {
+      if (other === pane) continue;
+      if (ms === Infinity) other.toEnd();
+      else other.toTime(ms);
+    }
   }
 
   /** The colour of a log: its own among those that are shown. @param {string} source */

@@ -10,6 +10,7 @@
  * @property {boolean} wrap
  * @property {boolean} many more than one pane: it can be closed
  * @property {boolean} time whether one can go to a time
+ * @property {boolean} tied whether all panes show the same time
  * @property {boolean} split
  * @property {boolean} download
  * @typedef {object} HeaderHost
@@ -20,6 +21,7 @@
  * @property {() => void} wrap
  * @property {() => void} time
  * @property {() => void} split
+ * @property {() => void} tie
  * @property {() => void} download
  * @property {() => void} link
  * @property {() => void} close
@@ -51,12 +53,13 @@ export class Header {
     this.wrap = tool("wrap", "Wrap", "Wrap long lines  z", host.wrap);
     this.time = tool("clock", "Go to time", "Go to time  t", host.time);
     this.split = tool("split", "", "Split  |", host.split);
+    this.tie = tool("tie", "", "Tie the panes: all show the same time", host.tie);
     this.download = tool("download", "", "Download  D", host.download);
     this.link = tool("link", "", "Copy link to this line  Y", host.link);
     this.close = tool("close", "", "Close this pane", host.close);
     this.el = h("div", { class: "pane-head" }, this.logs, this.fact, h("div", { class: "pane-tools" },
       h("div", { class: "segmented", role: "group", "aria-label": "Form" }, this.formatted, this.raw),
-      this.wrap, this.time, this.split, this.download, this.link, this.close));
+      this.wrap, this.time, this.split, this.tie, this.download, this.link, this.close));
     this.key = "";
   }
 
@@ -79,6 +82,8 @@ export class Header {
     attribute(this.wrap, "aria-pressed", String(state.wrap));
     show(this.time, state.time);
     show(this.split, state.split);
+    show(this.tie, state.many && state.time);
+    attribute(this.tie, "aria-pressed", String(state.tied));
     show(this.download, state.download);
     show(this.close, state.many);
   }

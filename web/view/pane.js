@@ -96,6 +96,7 @@ export class Pane extends Reader {
       wrap: () => host.act("wrap"),
       time: () => host.act("time"),
       split: () => host.act("split"),
+      tie: () => host.act("tie"),
       download: () => host.act("download"),
       link: () => host.act("link"),
       close: () => host.act("closePane"),
@@ -284,6 +285,28 @@ export class Pane extends Reader {
     return undefined;
   }
 
+  /** Shows the first line of a time or behind it at the top, as another pane does. @param {number} ms */
+  toTime(ms) {
+    const { blocks, above, attached } = this.feed;
+    let low = blocks.first;
+    for (let high = blocks.end; low < high;) {
+      const middle = (low + high) >> 1;
+      const at = blocks.at(middle);
+      if (at && this.looks.timeNear(at.block, at.i) < ms) low = middle + 1;
+      else high = middle;
+    }
+    const ref = blocks.at(low);
+    if (!ref && attached) return this.toEnd();
+    if (!ref || (low === blocks.first && above)) {
+      this.landing = 0;
+      return this.jump({ time: ms }, false);
+    }
+    this.turn({ type: "jump", now: Date.now() });
+    this.select(null);
+    this.layout.fix(ref, this.paper.top);
+    return this.dirty();
+  }
+
   /** @param {number} ms */
   goToTime(ms) {
     const zone = this.host.zone();
@@ -320,6 +343,7 @@ export class Pane extends Reader {
     if (head.type === "found") this.finder.found(head);
     else if (head.type === "behind") this.behindBytes = head.bytes;
     else if (head.type === "outline" && head.id === this.matching.id) this.matching.lines = total(head.buckets);
+    else if (head.type === "outline" && this.finder.outline(head)) return;
     else if (head.type === "extent" || head.type === "outline") this.map.message(head);
     else if (head.type === "located" && this.map.message(head)) return;
     else if (head.type === "error" && this.finder.failed(head.message, head.id)) return;
@@ -519,7 +543,7 @@ export class Pane extends Reader {
     }
   }
 
-  /** The head and the filter of the pane: drawn with the state line. @param {{split: boolean, many: boolean, download: boolean}} offered */
+  /** The head and the filter of the pane: drawn with the state line. @param {{split: boolean, many: boolean, tied: boolean, download: boolean}} offered */
   drawHead(offered) {
     const labels = shortNames(this.shown);
     const { options } = this.looks;
