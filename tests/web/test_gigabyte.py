@@ -93,16 +93,35 @@ def test_find_over_everything(visit: Visit, daemon: Daemon) -> None:
         page.keyboard.press("n")
         current(page, f"needle={second}")
     wait(lambda: "q=needle=" in page.url, "it is in the address")
-    ticks = page.evaluate("""() => {
+    for second in NEEDLES:
+        wait(lambda: near(ticks(page), second / (LAST + 1)), f"a tick of {second}")  # noqa: B023
+
+
+def ticks(page: Any) -> list[float]:
+    """Where on the map hits are marked, as shares of its height."""
+    found: list[float] = page.evaluate("""() => {
       const map = document.querySelector('.map-canvas'), {width, height} = map;
       const pixels = map.getContext('2d').getImageData(width - 3, 0, 1, height).data;
       const rows = [];
       for (let y = 0; y < height; y++) if (pixels[4 * y + 3] > 200) rows.push(y / height);
       return rows;
     }""")
-    whole = FIRST_LIVE + LIVE
-    for second in NEEDLES:
-        assert any(abs(at - second / whole) < 0.02 for at in ticks), (second, ticks)
+    return found
+
+
+def near(places: list[float], place: float) -> bool:
+    return any(abs(at - place) < 0.02 for at in places)
+
+
+def test_more_hits_than_are_told_one_by_one(visit: Visit, daemon: Daemon) -> None:
+    """The search ends at its bound and says so; the map shows all the same where there are hits."""
+    page = visit(daemon.url)
+    following(page)
+    look_for(page, "ERROR order")
+    wait(lambda: page.inner_text(".find-label") == f"{2 * (LAST + 1):,} hits", "all of them")
+    look_for(page, "c_3")
+    wait(lambda: page.inner_text(".find-label") == "10,000 hits and more", "the bound")
+    wait(lambda: all(near(ticks(page), place / 20) for place in range(1, 20)), "ticks all over")
 
 
 def test_a_search_can_be_stopped(visit: Visit, daemon: Daemon) -> None:

@@ -254,10 +254,13 @@ export class Finding {
     const fresh = this.fresh > 0 ? `, +${count(this.fresh)} new` : "";
     if (this.count === 0) return `${this.done ? "No hits" : "Nothing yet"}${fresh}`;
     const position = this.position(at);
-    const all = this.done ? plural(this.count, "hit") : `${count(this.count)} so far`;
+    const all = this.cut ? `${count(this.count)} hits and more` : this.done ? plural(this.count, "hit") : `${count(this.count)} so far`;
     const total = position > 0 ? `${count(position)} of ${this.done ? count(this.count) : all}` : all;
     return `${total}${fresh}`;
   }
+
+  /** Whether it ended before the end of the log. */
+  get cut() { return this.done && this.count > 0 && this.scanned < this.of; }
 
   /** From 0 to 1. */
   get share() {

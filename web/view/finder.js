@@ -33,6 +33,8 @@ import { FindBar } from "./bars.js";
 const PAUSE = 200;
 /** Hits that are kept for the map. */
 const LIMIT = 20_000;
+/** Parts of the log of which it is asked whether hits are in them. */
+const BUCKETS = 400;
 
 /** The last terms of all panes, in memory only. */
 const terms = new Terms();
@@ -124,6 +126,8 @@ export class Finder {
       feed.host.send({ type: "find", id: finding.id, source, pattern: term, limit: LIMIT, ...filterKeys(filter) });
       return finding;
     };
+    this.term = term;
+    this.spread = [];
     this.finding = begin(feed.filter);
     this.behind = this.host.filtered() ? begin({}) : null;
     this.draw();
@@ -144,6 +148,12 @@ export class Finder {
     this.draw();
   }
 
+  /** What is looked for. @type {string | Term} */
+  term = "";
+  /** Which outline tells where hits are that the search did not come to, and where. */
+  outlined = 0;
+  /** @type {number[]} */
+  spread = [];
   /** Byte places of the hits. @type {number[]} */
   places = [];
   placesOf = 0;
@@ -153,7 +163,7 @@ export class Finder {
     const hits = this.finding?.hits ?? [];
     if (hits.length !== this.placesOf) {
       this.placesOf = hits.length;
-      this.places = hits.map((hit) => hit.at);
+      this.places = [...hits.map((hit) => hit.at), ...this.spread];
     }
     return this.places;
   }
@@ -234,9 +244,29 @@ export class Finder {
       return;
     }
     if (this.finding?.found(head) || this.behind?.found(head)) {
+      if (this.finding?.id === head.id && this.finding.cut) this.#outline();
       this.host.changed();
       this.draw();
     }
+  }
+
+  /** There are more hits than are told one by one: asks where in the log they stand. */
+  #outline() {
+    const feed = this.host.feed();
+    if (!this.features.has("outline")) return;
+    this.outlined = ++feed.ids;
+    const { include = [], exclude } = feed.filter;
+    const filter = filterKeys({ include: [...include, this.term], exclude });
+    feed.host.send({ type: "outline", id: this.outlined, source: feed.sources[0], buckets: BUCKETS, ...filter });
+  }
+
+  /** @param {import("../model/protocol.js").Outline} head @returns {boolean} whether it was asked for here */
+  outline({ id, buckets, of }) {
+    if (id === undefined || id !== this.outlined) return id !== undefined;
+    this.spread = buckets.flatMap((bucket, k) => (bucket?.[0] ? [((k + 0.5) * of) / buckets.length] : []));
+    this.placesOf = -1;
+    this.host.changed();
+    return true;
   }
 
   /** New lines came. @param {string} text */
