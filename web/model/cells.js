@@ -3,7 +3,6 @@
  *
  *   cellWidth(codePoint)            0, 1 or 2
  *   cells(text, from?, to?)         sum of widths of display text
- *   indexAtCell(text, cell)         the offset in display text that stands at a column
  *   new Display(line, limit?)       collects the pieces of one row:
  *     .show(from, to, cls?, fg?, bg?)   a part of the line, controls as labels, tabs as spaces
  *     .put(text, from, to, cls?)        text of ours that stands for a part of the line
@@ -74,22 +73,6 @@ export function cells(text, from = 0, to = text.length) {
     i += cp > 0xffff ? 2 : 1;
   }
   return sum;
-}
-
-/**
- * @param {string} text display text
- * @param {number} cell
- * @returns {number} offset of the character that covers this cell, or the length of the text
- */
-export function indexAtCell(text, cell) {
-  let sum = 0;
-  for (let i = 0; i < text.length; ) {
-    const cp = text.codePointAt(i) ?? 0;
-    sum += cellWidth(cp);
-    if (sum > cell) return i;
-    i += cp > 0xffff ? 2 : 1;
-  }
-  return text.length;
 }
 
 /** @param {number} cp */

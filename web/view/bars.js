@@ -43,7 +43,7 @@ export class FindBar {
     this.stop = h("button", { type: "button", class: "text-button", onclick: host.stop }, "Stop");
     this.error = h("span", { class: "find-error", role: "alert" });
     this.note = h("span", { class: "find-note" });
-    this.hidden = h("button", { type: "button", class: "text-button", onclick: host.unfilter });
+    this.hidden = h("button", { type: "button", class: "text-button find-hidden", onclick: host.unfilter });
     this.el = h("div", { class: "find-bar", role: "search" },
       h("div", { class: "find-box" }, this.field, this.case, this.regex, this.word),
       h("button", { type: "button", class: "icon-button", "aria-label": "Previous hit", title: "Previous hit  N", onclick: () => host.next(false) }, icon("up")),

@@ -185,9 +185,11 @@ export class Sources {
     if (el.dataset.path !== row.path || el.dataset.marks !== row.marks.join()) {
       el.dataset.path = row.path;
       el.dataset.marks = row.marks.join();
-      fill(name, ...marked(row.name, row.marks));
+      fill(/** @type {Element} */ (name.firstChild), ...marked(row.name, row.marks));
     }
+    const detail = /** @type {Element} */ (name.lastChild);
     if (!source) {
+      say(detail, "");
       mark.className = `mark folder-mark${row.open ? " open" : ""}`;
       say(state, "");
       say(number, "");
@@ -204,10 +206,12 @@ export class Sources {
     say(number, !word && unseen ? short(unseen) : "");
     number.classList.toggle("errors", (pulse?.unseenErrors ?? 0) > 0);
     const lineRate = this.activity.rate(source.name);
+    const busy = quiet ? `quiet for ${duration(quiet)}` : lineRate ? rate(lineRate).replace("/", " lines/") : "";
+    say(detail, [source.path?.split("/").pop(), busy].filter(Boolean).join(" · "));
     const facts = [
       source.name,
       source.detail,
-      quiet ? `quiet for ${duration(quiet)}` : lineRate ? `${rate(lineRate)} lines` : "",
+      busy,
       this.activity.told(source.name),
       source.size !== undefined ? bytes(source.size) : "",
       source.path,
@@ -347,7 +351,7 @@ export class Sources {
 
 function makeRow() {
   return h("div", { class: "tree-row", role: "treeitem" },
-    h("span", { class: "mark" }), h("span", { class: "tree-name" }), " ", h("span", { class: "tree-state" }), " ",
+    h("span", { class: "mark" }), h("span", { class: "tree-name" }, h("span", null), h("small", null)), " ", h("span", { class: "tree-state" }), " ",
     h("span", { class: "tree-count" }));
 }
 

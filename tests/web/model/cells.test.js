@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Display, MAX_CELLS, cells, cellWidth, indexAtCell, label } from "../../../web/model/cells.js";
+import { Display, MAX_CELLS, cells, cellWidth, label } from "../../../web/model/cells.js";
 import { random } from "./random.js";
 
 /** @param {string} line @param {number} [limit] */
@@ -25,9 +25,6 @@ test("widths: Latin 1, East Asian 2, pictures 2, marks 0", () => {
     assert.equal(cellWidth(char.codePointAt(0) ?? 0), width, char);
   }
   assert.equal(cells("ab漢字"), 6);
-  assert.equal(indexAtCell("ab漢字", 3), 2);
-  assert.equal(indexAtCell("ab漢字", 4), 3);
-  assert.equal(indexAtCell("ab", 9), 2);
 });
 
 test("invisible characters are drawn as labels", () => {
