@@ -267,3 +267,28 @@ def test_first_run(visit: Visit) -> None:
         assert "sources:" in text
         assert "path:" in text
         assert "SIGHUP" in text or "reload" in text
+
+
+def test_the_last_hour_of_a_log(visit: Visit) -> None:
+    """What came before the page was opened is told beside the log, for the daemon has counted it;
+    what comes then is added."""
+    daemon = Daemon({"app": "app.log"})
+    daemon.append("app.log", *map(line, range(10)))
+    with daemon:
+        first = visit(daemon.url)
+        following(first, 9)
+        row = first.locator(".tree-row", has_text="app")
+        daemon.append("app.log", *map(line, range(10, 40)))
+        until(lambda: "30 lines in the last hour" in (row.get_attribute("title") or ""))
+        first.close()
+        page = visit(daemon.url)
+        row = page.locator(".tree-row", has_text="app")
+        until(lambda: "30 lines in the last hour" in (row.get_attribute("title") or ""))
+        daemon.append("app.log", line(250))
+        until(lambda: "31 lines, 1 error in the last" in (row.get_attribute("title") or ""))
+        drawn = page.evaluate("""() => {
+          const canvas = document.querySelector('.sources canvas, .side canvas');
+          const pixels = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+          return pixels.data.some((byte) => byte > 0);
+        }""")
+        assert drawn
