@@ -224,6 +224,18 @@ def timezone(text: str, base: str) -> str:
     return line(text, base)
 
 
+def time_format(text: str, base: str) -> str:
+    """Take a form of times that `times.configured` knows, or `auto`."""
+    from tailws.text import times
+
+    if text != "auto":
+        try:
+            times.configured(line(text, base))
+        except times.BadTimeFormat as error:
+            raise ValueError(str(error)) from None
+    return text
+
+
 def url(text: str, base: str) -> str:
     """Take an address for HTTP."""
     right = "write an address such as 'https://hooks.example.org/tailws'"
@@ -277,6 +289,7 @@ KINDS: dict[str, tuple[Parser, str]] = {
     "network": (network, "an address or a network"),
     "base-path": (base_path, "a path"),
     "timezone": (timezone, "a time zone"),
+    "time-format": (time_format, "a time format"),
     "url": (url, "an address"),
     "regex": (regex, "a pattern"),
     "log-target": (log_target, "a path, stderr or none"),

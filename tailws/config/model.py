@@ -123,6 +123,14 @@ class Source(Section, frozen=True):
             "timezone",
         ),
     ] = "local"
+    time_format: Annotated[
+        str,
+        text(
+            "How the lines write their times, as for strptime(3): `%d.%m.%Y %H:%M:%S`. `auto` "
+            "knows the usual forms.",
+            "time-format",
+        ),
+    ] = "auto"
     format: Annotated[
         Format,
         text("How lines are built. `auto` looks at the lines; `plain` never takes them apart."),

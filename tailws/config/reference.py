@@ -39,6 +39,7 @@ _EXAMPLES = {
 #  archives: [/srv/app/log/old]
 #  encoding: auto
 #  timezone: local
+#  time_format: auto
 #  format: auto
 """,
     "access.tokens": """\

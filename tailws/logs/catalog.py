@@ -26,6 +26,7 @@ from tailws.logs.source import Reading, Source
 from tailws.logs.zone import zone
 from tailws.runtime.loop import Loop, Timer
 from tailws.runtime.watch import Watch, Watched
+from tailws.text import times
 from tailws.text.lines import Codec
 
 log = logging.getLogger(__name__)
@@ -303,6 +304,8 @@ class Catalog:
         )
         source.zone = zone(settings.timezone)
         source.zone_name = "" if settings.timezone == "local" else settings.timezone
+        if settings.time_format != "auto":
+            source.time_format = times.configured(settings.time_format)
         source.format = "" if settings.format == "auto" else settings.format
         chain.see()
         state = (source.state, source.reason)

@@ -371,11 +371,13 @@ def document(source: Source, library: Library) -> Generator[Pause, None, Documen
             yield None
         if not sibling.packed:
             facts.size = sibling.size
+        facts.form = source.time_format or facts.form
         if facts.head and not any(_begins_alike(facts.head, head) for head in heads):
             parts.append(Part(facts, sibling.path, 0, facts.size, sibling))
     for segment in living:
         facts = library.facts_of(segment)
         facts.head = segment.head
+        facts.form = source.time_format or facts.form
         end = segment.final if segment.final is not None else live_end(segment)
         if isinstance(segment, Archive) and segment.final is None:
             end = facts.size

@@ -31,6 +31,7 @@ from tailws.logs.chain import Chain
 from tailws.logs.segment import COLD, END, OVER, Block, Later, Link, Overwritten, Place, Segment
 from tailws.runtime.loop import Loop, Timer
 from tailws.runtime.watch import Watch, Watched
+from tailws.text.times import TimeFormat
 
 log = logging.getLogger(__name__)
 
@@ -96,6 +97,7 @@ class Source:
         self.chain = chain
         self.reading = reading or Reading()
         self.zone: tzinfo = UTC  # of times in it that name none
+        self.time_format: TimeFormat | None = None  # where the config says so
         self.zone_name = ""  # the same for pages, where it is not the machine's
         self.format = ""  # how its lines are built, where the config says so
         self.from_start = from_start  # it appeared while we were running: nothing may be skipped

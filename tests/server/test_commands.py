@@ -314,3 +314,19 @@ def test_a_range_of_time_as_a_file(rig: Rig) -> None:
     for path, body in (("tail/app?since=soon", None), ("download", b"source=app&since=soon")):
         with pytest.raises(HTTPError, match="400"):
             urlopen(f"{base}/{path}", body, DEADLINE)
+
+
+def test_times_as_the_config_writes_them() -> None:
+    """A log whose times are in no usual form is begun at a time all the same."""
+    with temporary_rig() as other:
+        (other.logs / "app.log").write_text(
+            "".join(f"{i} on day 22|11|2026 at 14h{i:02} local\n" for i in range(60))
+        )
+        other.follow("app.log", timezone="UTC", time_format="%d|%m|%Y at %Hh%M")
+        other.start()
+        with connect(other.url, compression=None) as socket:
+            asking = Asking(socket)
+            asking.send(type="subscribe", source="app", since="2026-11-22T14:42Z")
+            _, body = asking.until("lines")
+            assert body[0].startswith("42 on day")
+            assert len(body) == 18
