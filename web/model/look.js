@@ -37,6 +37,7 @@
  * @property {string} zone
  */
 
+import { cells } from "./cells.js";
 import { Groups, fold, placeIn } from "./groups.js";
 import { wordsOf } from "./rules.js";
 import { rowOf } from "./runs.js";
@@ -227,17 +228,9 @@ export class Looks {
       raw, theme, times, context, format: this.formats.get(block.source) ?? null,
       reference: this.#reference(block, i), marks: this.marks?.(line) ?? [],
     });
-    let { runs } = content;
-    /** @type {number[]} */
-    let breaks = [];
     const group = this.place(block, i);
     const ord = block.base + i;
     const continued = group.size > 1 && ord !== group.head;
-    if (this.options.wrap) {
-      // What goes on with a line above hangs deeper.
-      breaks = wrap(content.text, continued ? columns - HANG : columns);
-      runs = breakRuns(runs, breaks);
-    }
     /** @type {Chip[]} */
     const chips = [];
     if (content.cut) chips.push({ text: `${bytes(content.cut)} more`, action: "expand" });
@@ -258,6 +251,10 @@ export class Looks {
     if (group.place === "chip") {
       chips.push({ text: `${count(group.hidden)} more lines`, action: "group", title: "Open this group" });
     }
+    // Chips are in another type: this is the most that they take.
+    const room = chips.reduce((sum, chip) => sum + chip.text.length + 6, 0);
+    const deeper = continued ? HANG : 0; // what goes on with a line above hangs deeper
+    const { runs, breaks } = this.options.wrap ? broken(content, columns - deeper, room) : { runs: content.runs, breaks: [] };
     const named = names?.get(block.source);
     const number = numbers && block.number !== null ? String(block.number + i) : "";
     const base = content.base || cont ? "base-val " : "";
@@ -267,7 +264,7 @@ export class Looks {
       label: named ? named.name : number,
       colour: named ? `log-${named.colour}` : "",
       rows: breaks.length + 1,
-      cells: this.options.wrap ? 0 : content.cells,
+      cells: this.options.wrap ? 0 : content.cells + deeper + room,
       level: content.level ?? "",
     };
   }
@@ -291,4 +288,16 @@ export class Looks {
       level: "", rule: wordsOf(rule, block.t ? ` at ${clock(block.t, zone)}` : "", names?.get(rule.source)?.name ?? ""),
     };
   }
+}
+
+/**
+ * A line in visual lines; chips that have no room behind it get one of their own.
+ * @param {Content} content @param {number} columns @param {number} room cells that the chips take
+ * @returns {{runs: Run[], breaks: number[]}}
+ */
+function broken({ text, runs }, columns, room) {
+  const breaks = wrap(text, columns);
+  const width = breaks.length ? columns - HANG : columns;
+  if (!room || cells(text, breaks[breaks.length - 1] ?? 0) + room <= width) return { runs: breakRuns(runs, breaks), breaks };
+  return { runs: [...breakRuns(runs, breaks), { text: "\n", cls: "", fg: "", bg: "", href: "" }], breaks: [...breaks, text.length] };
 }

@@ -76,6 +76,11 @@ export class Paper {
   #wheel(event) {
     this.own = performance.now();
     if (event.deltaY < 0) this.host.up();
+    // With the end in view there is nothing to scroll: the wish to go down is all that there is.
+    else if (event.deltaY > 0 && this.top + this.height >= this.tall - 1) {
+      this.host.scrolled(true);
+      this.host.moved();
+    }
     // The browser scrolls by itself; with Alt, five times as far.
     if (event.altKey) this.el.scrollTop += event.deltaY * 4;
   }
