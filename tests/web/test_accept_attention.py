@@ -73,7 +73,13 @@ def test_a_hidden_page_lets_go_and_comes_back(visit: Visit) -> None:
         page.clock.run_for(1000)
         following(page, 119)
         assert contiguous(numbers(page))
-        assert any(row["rule"] and "New since" in row["text"] for row in rows(page))
+
+        def marked() -> bool:
+            """Tell whether the rule is drawn, once frames had time to come."""
+            page.clock.run_for(50)
+            return any(row["rule"] and "New since" in row["text"] for row in rows(page))
+
+        until(marked, "the rule where the new ones begin")
 
 
 def test_eight_hours_hidden(visit: Visit) -> None:
