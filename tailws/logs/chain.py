@@ -91,6 +91,7 @@ class Chain:
         self._stopped_at = float("-inf")  # when the daemon went on after it was stopped
         self._grown_at = float("-inf")  # when a look saw that the file at the name had grown
         self._past: dict[Identity, Segment] = {}  # what was in the chain, latest last
+        self._cut: dict[Segment, tuple[int, bool]] = {}  # after the name was lost: had, unsure
         self._deleted: dict[Segment, float] = {}  # since when a lost file has no name any more
         self._history: WeakValueDictionary[Identity, Segment] = WeakValueDictionary()
 
@@ -123,6 +124,7 @@ class Chain:
             self._changed_at.pop(segment, None)
             self._waits.pop(segment, None)
             self._deleted.pop(segment, None)
+            self._cut.pop(segment, None)
             segment.close()
 
     def drop_first(self) -> None:
@@ -283,7 +285,9 @@ class Chain:
             between, missing = self._between(old, new)
         for segment in (*between, new):
             last = self.segments[-1]
-            last.link = Link(segment, "rotated", unsure=missing)
+            had, unsure = self._cut.pop(last, (0, False))
+            reason = "truncated" if had or unsure else "rotated"
+            last.link = Link(segment, "rotated", reason, until=had, unsure=unsure or missing)
             missing = False
             self._append(segment)
 
@@ -315,6 +319,7 @@ class Chain:
         newer = siblings[at + 1 :] if at is not None else siblings
         known = {*self._past, new.identity}
         found: list[Segment] = []
+        missing = False
         for sibling in newer:
             if sibling.identity in known:
                 continue
@@ -324,6 +329,7 @@ class Chain:
                 continue  # a copy that the rotation has just made
             segment = self.open(sibling)
             if segment is None:
+                missing = True
                 continue
             if self._is_known(segment, new, new):
                 segment.close()
@@ -333,7 +339,7 @@ class Chain:
             gone = old.fstat().st_nlink == 0
         except OSError:
             gone = True
-        return found, at is None and gone and bool(found)
+        return found, missing or (at is None and gone and bool(found))
 
     def open(self, sibling: Sibling) -> Segment | None:
         """A rotated file as a segment, the same one for all who ask; None: it cannot be read."""
@@ -433,10 +439,13 @@ class Chain:
             # It has lost its name, and nobody kept what it was: what is in it now is no log
             # (shred(1), logrotate's `shred`).
             segment.final = place.offset
-            if segment.link is not None:
+            unsure = refilled or self._unseen(segment, hinted=True)
+            if segment.link is None:
+                self._cut[segment] = had, unsure
+            else:
                 segment.link.until = max(segment.link.until, had)
                 segment.link.reason = "truncated"
-                segment.link.unsure |= refilled or self._unseen(segment, hinted=True)
+                segment.link.unsure |= unsure
             return
         segment.final = kept = self._kept(segment, place, size, known)
         unsure = 0 < kept < min(SAME_TEXT_MIN, place.offset)
@@ -673,6 +682,9 @@ class Chain:
 
     def resume(self, first: Segment, following: list[Sibling]) -> None:
         """Link `first`, a segment from before the chain, by `following` to the chain's start."""
+        for unread in self.segments[1:]:  # its copy belongs into the chain, for all readers
+            with contextlib.suppress(OSError):
+                self.copied(unread.place(0))
         if first in self.segments:
             return
         self._remember(first)

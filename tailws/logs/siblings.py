@@ -8,23 +8,34 @@ Which of them holds a given place is never decided here by name: the bytes prove
 
 from __future__ import annotations
 
+import errno
 import itertools
 import os
 import re
 import stat
 import time
 from bisect import bisect_left
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from msgspec import Struct
 
 from tailws.logs.archive import UNPACKERS, Archive
-from tailws.logs.identity import MAX_ENTRIES, Identity, coarse_time, identify_path
+from tailws.logs.identity import (
+    MAX_ENTRIES,
+    Identity,
+    coarse_time,
+    file_number,
+    find_inode,
+    identify_path,
+)
 from tailws.logs.segment import Segment
 from tailws.text.lines import Codec
 
 #: Sub-directories searched for an `olddir`.
 MAX_FOLDERS = 32
+#: Times that a directory is read again because names in it changed hands meanwhile.
+TRIES = 5
 #: ns after which no further change of a directory can have the same time: some clock ticks.
 SETTLED = 50_000_000
 #: Directories whose last listing is kept.
@@ -52,8 +63,22 @@ class Sibling(Struct, frozen=True):
     packed: bool
 
     def open(self, codec: Codec) -> Segment:
-        """Open it. Raises OSError."""
-        return Archive.open(self.path, codec) if self.packed else Segment.open(self.path, codec)
+        """Open it, wherever it was moved since. Raises OSError; ENOENT when it is gone."""
+        number = file_number(self.identity)
+        for path in itertools.chain((self.path,), _elsewhere(self.path, number)):
+            try:
+                segment = Archive.open(path, codec) if self.packed else Segment.open(path, codec)
+            except FileNotFoundError:
+                continue
+            if segment.identity == self.identity:
+                return segment
+            segment.close()
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), self.path)
+
+
+def _elsewhere(path: str, number: int) -> Iterator[str]:
+    """Other names of a file in its directory, which is read only when it is asked for them."""
+    yield from find_inode(path, number)
 
 
 def rotation_of(name: str, base: str) -> re.Match[str] | None:
@@ -105,9 +130,9 @@ def scan(path: str, folders: tuple[str, ...] = ()) -> list[Sibling]:
     for place in places:
         directory, base = os.path.split(place)
         subs: list[str] = []
-        _scan_one(directory or ".", base, found, subs)
+        _scan_steadily(directory or ".", base, found, subs)
         for folder in (*subs[:MAX_FOLDERS], *folders):
-            _scan_one(folder, base, found, None)
+            _scan_steadily(folder, base, found, None)
     plain = {sibling.path for sibling in found.values()}
     kept = [
         sibling
@@ -118,25 +143,54 @@ def scan(path: str, folders: tuple[str, ...] = ()) -> list[Sibling]:
     return _in_order(kept)
 
 
-def _scan_one(
+def _scan_steadily(
     directory: str, base: str, found: dict[tuple[int, int], Sibling], subs: list[str] | None
 ) -> None:
+    """All that is there, though a rotation may be renumbering the files at this moment: one that
+    went from `.1` to `.2` between two of our looks would be seen under neither name."""
+    for _ in range(TRIES):
+        here: dict[tuple[int, int], Sibling] = {}
+        folders: list[str] = []
+        if _scan_one(directory, base, here, folders):
+            break
+    for key, sibling in here.items():
+        found.setdefault(key, sibling)
+    if subs is not None:
+        subs += folders
+
+
+def _scan_one(
+    directory: str, base: str, found: dict[tuple[int, int], Sibling], folders: list[str]
+) -> bool:
+    """False: a name went away, or the directory changed, while its siblings were looked at."""
     try:
         listing = _listing(directory)
     except OSError:
-        return
-    if subs is not None:
-        subs += listing.folders
+        return True
+    folders += listing.folders
+    steady = True
     stem, _, _ = base.rpartition(".")
     prefix = stem or base
     for at in range(bisect_left(listing.names, prefix), len(listing.names)):
         name = listing.names[at]
         if not name.startswith(prefix):
-            return
+            break
         match = rotation_of(name, base)
-        sibling = _look(os.path.join(directory, name), match) if match is not None else None
-        if sibling is not None:
-            found.setdefault(sibling.identity.key, sibling)
+        if match is None:
+            continue
+        try:
+            sibling = _look(os.path.join(directory, name), match)
+        except FileNotFoundError:
+            steady = False
+        except OSError:
+            continue
+        else:
+            if sibling is not None:
+                found.setdefault(sibling.identity.key, sibling)
+    try:
+        return steady and (not found or os.stat(directory).st_mtime_ns == listing.changed)
+    except OSError:
+        return True
 
 
 class _Listing(NamedTuple):
@@ -178,13 +232,11 @@ def _listing(directory: str) -> _Listing:
 
 
 def _look(path: str, match: re.Match[str]) -> Sibling | None:
-    try:
-        st = os.stat(path)
-        if not stat.S_ISREG(st.st_mode):
-            return None
-        identity = identify_path(path, st)
-    except OSError:
+    """Raises OSError."""
+    st = os.stat(path)
+    if not stat.S_ISREG(st.st_mode):
         return None
+    identity = identify_path(path, st)
     groups = match.groupdict()
     return Sibling(
         path, identity, st.st_size, st.st_mtime, groups.get("mark") or "", bool(groups["packed"])

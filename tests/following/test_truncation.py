@@ -140,6 +140,20 @@ def test_written_and_cut_before_anybody_could_look(rig: Rig, blind: bool) -> Non
     assert client.items["app"] == [*before, Gap("truncated", None), *log]
 
 
+def test_cut_and_renamed_before_there_is_a_next_file(rig: Rig) -> None:
+    """What was cut off a file that lost its name at once is told of when the next file comes."""
+    log = rig.live(old=0).lines(3)
+    rig.expect(log)
+    before = list(log)
+    with rig.frozen():
+        log.lines(1).truncate().rename("app.log.1").close()
+    rig.expect_notice("missing")
+    new = rig.file().lines(2)
+    client = rig.client
+    client.until(lambda: new.owed[-1] in client.items["app"], "the last line")
+    assert client.items["app"] == [*before, Gap("truncated", None), *new]
+
+
 def test_truncated_by_the_shell(rig: Rig) -> None:
     """`> app.log`, twice, with a little in between."""
     log = rig.live(old=0).lines(10)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tailws.logs.siblings import live_name_of, rotation_of, scan
+from tailws.text.lines import Codec
 
 
 @pytest.mark.parametrize(
@@ -75,3 +76,21 @@ def test_olddir_and_links(tmp_path: Path) -> None:
     (tmp_path / "app.log").symlink_to(tmp_path / "real/app.log")
     found = {os.path.relpath(s.path, tmp_path) for s in scan(str(tmp_path / "app.log"))}
     assert found == {"old/app.log.1", "real/app.log.2"}
+
+
+def test_a_sibling_that_moved_on_is_opened_all_the_same(tmp_path: Path) -> None:
+    """A rotation renumbers the files between the look at them and the opening: it is the file that
+    counts, not what has its name now."""
+    base = tmp_path / "app.log"
+    for name in ("app.log", "app.log.1"):
+        (tmp_path / name).write_text(f"{name}\n")
+    (one,) = scan(str(base))
+    (tmp_path / "app.log.1").rename(tmp_path / "app.log.2")
+    base.rename(tmp_path / "app.log.1")
+    segment = one.open(Codec("auto"))
+    assert segment.identity == one.identity
+    assert segment.read_now(0, 99) == b"app.log.1\n"
+    segment.close()
+    (tmp_path / "app.log.2").unlink()
+    with pytest.raises(FileNotFoundError):
+        one.open(Codec("auto"))
