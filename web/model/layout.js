@@ -23,7 +23,7 @@
  */
 
 import { resolve } from "./block.js";
-import { cellWidth } from "./cells.js";
+import { cells, cellWidth } from "./cells.js";
 
 export const HANG = 2;
 /** Narrower than this nothing can be read anyway, and each character would be a line. */
@@ -103,6 +103,18 @@ export function breakRuns(runs, breaks) {
     at = end;
     return text === run.text ? run : { ...run, text };
   });
+}
+
+/**
+ * A line in visual lines; chips that have no room behind it get one of their own.
+ * @param {{text: string, runs: readonly import("./runs.js").Run[]}} content @param {number} columns @param {number} room cells that the chips take
+ * @returns {{runs: import("./runs.js").Run[], breaks: number[]}}
+ */
+export function broken({ text, runs }, columns, room) {
+  const breaks = wrap(text, columns);
+  const width = breaks.length ? columns - HANG : columns;
+  if (!room || cells(text, breaks[breaks.length - 1] ?? 0) + room <= width) return { runs: breakRuns(runs, breaks), breaks };
+  return { runs: [...breakRuns(runs, breaks), { text: "\n", cls: "", fg: "", bg: "", href: "" }], breaks: [...breaks, text.length] };
 }
 
 /**

@@ -37,14 +37,13 @@
  * @property {string} zone
  */
 
-import { cells } from "./cells.js";
 import { Groups, fold, placeIn } from "./groups.js";
 import { wordsOf } from "./rules.js";
 import { rowOf } from "./runs.js";
 import { findTime, timeOf } from "./times.js";
 import { levelOf } from "./levels.js";
 import { bytes, clock, count, duration } from "./words.js";
-import { breakRuns, HANG, wrap } from "./layout.js";
+import { broken, HANG } from "./layout.js";
 
 /** Height of a rule in the text, px. */
 export const RULE = 26;
@@ -288,16 +287,4 @@ export class Looks {
       level: "", rule: wordsOf(rule, block.t ? ` at ${clock(block.t, zone)}` : "", names?.get(rule.source)?.name ?? ""),
     };
   }
-}
-
-/**
- * A line in visual lines; chips that have no room behind it get one of their own.
- * @param {Content} content @param {number} columns @param {number} room cells that the chips take
- * @returns {{runs: Run[], breaks: number[]}}
- */
-function broken({ text, runs }, columns, room) {
-  const breaks = wrap(text, columns);
-  const width = breaks.length ? columns - HANG : columns;
-  if (!room || cells(text, breaks[breaks.length - 1] ?? 0) + room <= width) return { runs: breakRuns(runs, breaks), breaks };
-  return { runs: [...breakRuns(runs, breaks), { text: "\n", cls: "", fg: "", bg: "", href: "" }], breaks: [...breaks, text.length] };
 }
