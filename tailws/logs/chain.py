@@ -493,6 +493,7 @@ class Chain:
         fresh.remember_head()
         fresh.start = kept
         fresh.generation = segment.generation + 1
+        fresh.after_loss = unsure or (not whole and had > kept)
         fresh.begun = max(fresh.begun, segment.begun + 1)  # cursors tell the two apart by it
         fresh.birth = max(fresh.begun // 1_000_000, segment.birth)
         fresh.lost, fresh.link = segment.lost, segment.link
@@ -708,7 +709,8 @@ class Chain:
             missing = False
             last = segment
         if into is not None:
-            last.link = Link(into, "rotated", "unreadable", unsure=missing)
+            reason = "truncated" if into.after_loss else "unreadable"
+            last.link = Link(into, "rotated", reason, unsure=missing or into.after_loss)
 
 
 def _after(sibling: Sibling, old: Segment) -> bool:

@@ -215,6 +215,7 @@ class Segment:
         "_cold",
         "_head_crc",
         "_nowait",
+        "after_loss",
         "base",
         "begun",
         "birth",
@@ -246,6 +247,7 @@ class Segment:
         self.birth = birth_ms(identity)
         self.start = start  # bytes before belong to the segment before (a kept prefix, a copy)
         self.size = 0  # the largest that was seen
+        self.after_loss = False  # what was cut off before it is not known to be all read
         self.generation = 0  # how often the file was truncated before, while we looked
         self.begun = coarse_time()  # copies made before are of what it was before
         self.base: int | None = None  # where its first byte stands in the whole log

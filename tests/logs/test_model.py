@@ -206,6 +206,7 @@ class World:
 @example(program=["append", "look", "read", "rotate", "append", "late", "look", "read"])
 @example(program=["burst", "look", "read", "copytruncate", "append", "copytruncate", "append"])
 @example(program=["append", "copytruncate", "restart", "rotate", "drop"])
+@example(program=["append", "truncate", "append", "rotate", "append", "truncate", "drop"])
 def test_each_line_once_in_order_or_a_gap(window: int, program: list[str]) -> None:
     """Whatever happens to the file, the readers and the daemon: a client gets each line once, in
     order, or a gap where lines are missing. With the window of recent blocks and without."""
