@@ -267,7 +267,7 @@ def test_back_and_forward(visit: Visit) -> None:
 
 def test_bookmarks(visit: Visit, daemon: Daemon) -> None:
     """m marks a line, ' leads back to it however far away one is; the status bar tells the time
-    between it and the current line."""
+    between it and the current line. The address keeps it."""
     page = visit(daemon.url)
     following(page, COUNT - 1)
     wheel(page, -600)
@@ -283,6 +283,14 @@ def test_bookmarks(visit: Visit, daemon: Daemon) -> None:
     until(lambda: 0 in numbers(page))
     page.keyboard.press("'")
     current(page, i)
+    page.keyboard.press("g")
+    until(lambda: 0 in numbers(page))
+    until(lambda: page.evaluate("/&at=.*&marks=/.test(location.hash)"), "the line and the mark")
+    again = visit(page.evaluate("location.href"))
+    until(lambda: 0 in numbers(again))
+    again.keyboard.press("'")
+    current(again, i)
+    assert again.locator(".row.marked.cur").count() == 1
 
 
 def test_the_status_bar_says_where_one_is(visit: Visit, daemon: Daemon) -> None:

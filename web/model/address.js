@@ -6,14 +6,15 @@
  *   tooLong(address) -> string | null       which part makes a link longer than 8 kB
  *
  *   Address {panes: Pane[]}     1 to 4
- *   Pane {sources, chips, at, since, q, wrap, raw, rest}
+ *   Pane {sources, chips, at, marks, since, q, wrap, raw, rest}
  *     sources names, 1 to 8     chips as in filters.js     at {cursor, skip} or null: following;
  *             of several logs also {log, time}: whose cursor it is (from 0), and where in time, ms
+ *     marks   bookmarks, places like `at`
  *     since   a time as typed in "Go to time", from which on one reads, where there is no place; or ""
  *     q       find, as typed in the field; "" for none     wrap, raw: true, false, or null: as remembered
  *     rest    keys that this version does not know, kept as they are
  *
- * `#s=app/orders,nginx/access&show=timeout&hide=/healthz/&off=1&at=CURSOR~17&q=x&wrap=1&fmt=raw&p=…`,
+ * `#s=app/orders,nginx/access&show=timeout&hide=/healthz/&off=1&at=CURSOR~17&marks=CURSOR~3,CURSOR&q=x&wrap=1&fmt=raw&p=…`,
  * where `p` holds the whole of one more pane, and `off` counts chips from 0 in the order of the
  * address. The fragment reaches no server, no proxy's log and no Referer.
  */
@@ -22,7 +23,7 @@ import { MAX_CHIPS, bodyOf, parseBody } from "./filters.js";
 /** @typedef {import("./filters.js").Chip} Chip */
 /** @typedef {{cursor: string, skip: number, log?: number, time?: number}} Place */
 /**
- * @typedef {{sources: string[], chips: Chip[], at: Place | null, since: string, q: string, wrap: boolean | null,
+ * @typedef {{sources: string[], chips: Chip[], at: Place | null, marks: Place[], since: string, q: string, wrap: boolean | null,
  *   raw: boolean | null, rest: [string, string][]}} Pane
  */
 /** @typedef {{panes: Pane[]}} Address */
@@ -35,11 +36,12 @@ const MAX_CURSOR = 512;
 const MAX_QUERY = 1024;
 const MAX_SINCE = 80;
 const MAX_REST = 16;
+export const MAX_MARKS = 40;
 const KINDS = /** @type {const} */ (["show", "hide", "mark"]);
 
 /** @returns {Pane} */
 export function emptyPane() {
-  return { sources: [], chips: [], at: null, since: "", q: "", wrap: null, raw: null, rest: [] };
+  return { sources: [], chips: [], at: null, marks: [], since: "", q: "", wrap: null, raw: null, rest: [] };
 }
 
 /**
@@ -100,6 +102,7 @@ function parsePane(pairs) {
       if (chip && !("error" in chip) && pane.chips.length < 2 * MAX_CHIPS) pane.chips.push(chip);
     } else if (key === "off") off = value.slice(0, 256);
     else if (key === "at") pane.at = parsePlace(value);
+    else if (key === "marks") pane.marks = value.split(",", MAX_MARKS).flatMap((part) => parsePlace(part) ?? []);
     else if (key === "since") pane.since = value.slice(0, MAX_SINCE);
     else if (key === "q") pane.q = value.slice(0, MAX_QUERY);
     else if (key === "wrap" && /^[01]$/.test(value)) pane.wrap = value === "1";
@@ -115,7 +118,7 @@ function parsePane(pairs) {
   return pane;
 }
 
-const KNOWN = new Set(["s", ...KINDS, "off", "at", "since", "q", "wrap", "fmt", "p", "token"]);
+const KNOWN = new Set(["s", ...KINDS, "off", "at", "marks", "since", "q", "wrap", "fmt", "p", "token"]);
 
 /** A comma in a name is encoded, so the list is cut before it is decoded. @param {string} raw */
 function parseSources(raw) {
@@ -125,12 +128,19 @@ function parseSources(raw) {
 
 /** @param {string} value @returns {Place | null} */
 function parsePlace(value) {
-  const hit = /^([^~\s]{1,512})(?:~(\d{1,9})(?:~(\d)(?:~(\d{1,15}))?)?)?$/.exec(value);
+  const hit = /^([^~\s,]{1,512})(?:~(\d{1,9})(?:~(\d)(?:~(\d{1,15}))?)?)?$/.exec(value);
   if (!hit) return null;
   const [, cursor, skip = 0, log, time] = hit;
   return {
     cursor, skip: Number(skip), ...(log === undefined ? {} : { log: Number(log) }), ...(time === undefined ? {} : { time: Number(time) }),
   };
+}
+
+/** @param {Place} place */
+function formatPlace({ cursor, skip, log, time }) {
+  const rest = [skip, log, log === undefined ? undefined : time].filter((n) => n !== undefined).map(Math.floor);
+  if (log === undefined && skip <= 0) rest.pop();
+  return [encode(cursor), ...rest].join("~");
 }
 
 /** @param {Address} address */
@@ -149,12 +159,8 @@ function formatPane(pane) {
   for (const chip of pane.chips) parts.push(`${chip.kind}=${encode(bodyOf(chip))}`);
   const off = pane.chips.flatMap((chip, i) => (chip.on ? [] : [i]));
   if (off.length > 0) parts.push(`off=${off.join(",")}`);
-  if (pane.at && pane.at.cursor.length <= MAX_CURSOR) {
-    const { cursor, skip, log, time } = pane.at;
-    const rest = [skip, log, log === undefined ? undefined : time].filter((n) => n !== undefined).map(Math.floor);
-    if (log === undefined && skip <= 0) rest.pop();
-    parts.push([`at=${encode(cursor)}`, ...rest].join("~"));
-  }
+  if (pane.at && pane.at.cursor.length <= MAX_CURSOR) parts.push(`at=${formatPlace(pane.at)}`);
+  if (pane.marks.length > 0) parts.push(`marks=${pane.marks.map(formatPlace).join(",")}`);
   if (pane.since !== "") parts.push(`since=${encode(pane.since)}`);
   if (pane.q !== "") parts.push(`q=${encode(pane.q)}`);
   if (pane.wrap !== null) parts.push(`wrap=${pane.wrap ? 1 : 0}`);

@@ -40,8 +40,10 @@ export class AddressBar {
     const hold = pane.following ? null : (pane.current ?? pane.firstVisible);
     const at = hold && this.host.features.has("locate") ? addressOf(pane, pane.placeOf(hold)) : null;
     const { wrap, raw } = pane.looks.options;
+    const filter = JSON.stringify(pane.feed.filter); // places count the lines that it shows
     return {
       ...emptyPane(), sources: pane.shown, chips: pane.chips, q: pane.finder.text,
+      marks: pane.bookmarks.filter(({ under }) => JSON.stringify(under) === filter).map((mark) => addressOf(pane, mark)),
       at, wrap: wrap === innerWidth < 600 ? null : wrap, raw: raw || null,
     };
   }
@@ -103,6 +105,7 @@ export class AddressBar {
       if ("error" in when) this.host.say(when.error);
       if (at) show(pane, names, { ...at, source: names[at.log ?? 0], link: true });
       else show(pane, names, "ms" in when && when.ms === when.ms ? { time: when.ms } : { end: true });
+      pane.toCome = wanted.marks.map((mark) => ({ ...mark, source: names[mark.log ?? 0], under: pane.feed.filter, ref: null, ms: NaN }));
       if (wanted.wrap !== null) pane.setWrap(wanted.wrap);
       if (wanted.raw !== null) pane.setRaw(wanted.raw);
       if (wanted.q) pane.finder.show(wanted.q);

@@ -165,7 +165,7 @@ export class Pane extends Reader {
     this.placeHandles();
     const { first, end } = this.feed.blocks;
     this.map.set(this.extent(), { from: this.eye - first, to: this.lastOrd + 1 - first, of: Math.max(1, end - first) });
-    this.map.setTicks(this.finder.ats(), this.bookmarks.map((mark) => this.byteOf(mark.ref) ?? NaN));
+    this.map.setTicks(this.finder.ats(), this.bookmarks.map((mark) => (mark.ref && this.byteOf(mark.ref)) ?? NaN));
   }
 
   /** @override */
@@ -386,7 +386,8 @@ export class Pane extends Reader {
       this.lastLine = this.behindBytes = 0;
       this.digits = 4;
       this.detected = 0;
-      this.bookmarks = [];
+      this.bookmarks = this.toCome;
+      this.toCome = [];
       this.styleGutter();
     }
     this.detect();

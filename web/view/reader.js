@@ -5,7 +5,7 @@
  * @typedef {import("../model/block.js").Block} Block
  * @typedef {import("../model/pager.js").Place} Place
  * @typedef {import("../model/stretch.js").Opened} Opened
- * @typedef {import("./viewport.js").Spot & {ref: Ref, ms: number}} Bookmark
+ * @typedef {import("./viewport.js").Spot & {ref: Ref | null, ms: number}} Bookmark  no `ref`: from the address, not seen yet
  *
  * @typedef {object} LineHost what it asks of the page beside what a viewport does
  * @property {(text: string) => void} toast
@@ -16,6 +16,7 @@
  */
 
 import { stripControls } from "../model/ansi.js";
+import { MAX_MARKS } from "../model/address.js";
 import { resolve, same } from "../model/block.js";
 import { findIds } from "../model/extract.js";
 import { count } from "../model/words.js";
@@ -25,8 +26,6 @@ import { Viewport } from "./viewport.js";
 
 /** A press of a finger is a long one from here on, ms. */
 const LONG = 500;
-/** Bookmarks of a pane. */
-const MOST_BOOKMARKS = 100;
 
 /**
  * @template {import("./viewport.js").ViewHost & LineHost} H
@@ -40,6 +39,8 @@ export class Reader extends Viewport {
     this.tools = new RowTools(this.paper.paper);
     /** @type {Bookmark[]} */
     this.bookmarks = [];
+    /** @type {Bookmark[]} those of what is being opened */
+    this.toCome = [];
     /** @type {WeakMap<Block, Map<number, {el: HTMLElement, height: number}>>} */
     this.expansions = new WeakMap();
     /** What is done when the next opening has its rows. @type {((opened: Opened) => void) | null} */
@@ -388,7 +389,7 @@ export class Reader extends Viewport {
     const index = this.bookmarks.findIndex((mark) => same(mark.ref, at));
     if (index >= 0) this.bookmarks.splice(index, 1);
     else {
-      if (this.bookmarks.length >= MOST_BOOKMARKS) this.bookmarks.shift();
+      if (this.bookmarks.length >= MAX_MARKS) this.bookmarks.shift();
       const ms = this.looks.timeNear(at.block, at.i);
       this.bookmarks.push({ ref: at, ...this.placeOf(at), ms });
     }
@@ -404,7 +405,7 @@ export class Reader extends Viewport {
     const here = this.current ? this.bookmarks.findIndex((mark) => this.current && same(mark.ref, this.current)) : -1;
     const n = this.bookmarks.length;
     const mark = this.bookmarks[(here + step + n) % n];
-    if (!Number.isNaN(this.feed.blocks.ord(mark.ref))) return this.goTo(mark.ref);
+    if (mark.ref && !Number.isNaN(this.feed.blocks.ord(mark.ref))) return this.goTo(mark.ref);
     const index = this.bookmarks.indexOf(mark);
     this.landed = (opened) => {
       if (opened.to) this.bookmarks[index] = { ...mark, ref: resolve(opened.to) };
@@ -420,7 +421,7 @@ export class Reader extends Viewport {
     if (current && current.block === block && current.i === i) flags += " cur";
     const ord = block.base + i;
     if (ord >= this.pickFrom && ord < this.pickTo && !block.rule) flags += " picked";
-    if (this.bookmarks.length && this.bookmarks.some((mark) => mark.ref.block === block && mark.ref.i === i)) flags += " marked";
+    if (this.bookmarks.length && this.bookmarks.some((mark) => mark.ref?.block === block && mark.ref.i === i)) flags += " marked";
     return flags;
   };
 

@@ -36,16 +36,17 @@ test("a token is never carried on", () => {
 test("property: every address survives the way through the address bar", () => {
   const r = random(20);
   const word = () => r.text(5, ["a", "B", "/", ",", "&", "=", "#", "+", " ", "%", "%2C", "~", "é", "漢", "😀", "\"", "'", "(", "|", "\\", "x"]) || "n";
+  const place = () => ({
+    cursor: r.text(6, ["a", "1", ".", "-", "_", "%", "&"]) || "c", skip: r.int(0, 99),
+    ...r.pick([{}, { log: r.int(0, 7) }, { log: r.int(0, 7), time: r.int(0, 2e12) }]),
+  });
   const pane = () => ({
     sources: [...new Set(Array.from({ length: r.int(0, 4) }, word))],
     chips: Array.from({ length: r.int(0, 4) }, () => ({
       kind: r.pick(/** @type {const} */ (["show", "hide", "mark"])), form: r.pick(/** @type {const} */ (["text", "regex"])), text: word(),
       caseRule: r.pick(/** @type {const} */ (["smart", "match", "ignore"])), word: r.next() < 0.3, on: r.next() < 0.7,
     })),
-    at: r.next() < 0.5 ? null : {
-      cursor: r.text(6, ["a", "1", ".", "-", "_", "%", "&"]) || "c", skip: r.int(0, 99),
-      ...r.pick([{}, { log: r.int(0, 7) }, { log: r.int(0, 7), time: r.int(0, 2e12) }]),
-    },
+    at: r.next() < 0.5 ? null : place(), marks: Array.from({ length: r.int(0, 3) }, place),
     since: r.pick(["", "-15m", "14:02", "2026-11-22T14:02"]), q: r.next() < 0.5 ? "" : word(), wrap: r.pick([null, true, false]), raw: r.pick([null, true, false]),
     rest: /** @type {[string, string][]} */ (r.next() < 0.5 ? [] : [[`z${word()}`, word()]]),
   });
