@@ -149,14 +149,14 @@ class World:
 
     def _resume(self) -> None:
         if self.readers[0].subscription is None:
-            self.readers[0].connect(self.daemon)
+            self.readers[0].connect(self.daemon, written=self.number)
             self.daemon.turn()
 
     def _restart(self) -> None:
         self._tell()
         self.daemon.restart()
         for reader in self.readers:
-            reader.connect(self.daemon)
+            reader.connect(self.daemon, written=self.number)
         self.daemon.turn()
 
     def _wait(self) -> None:
@@ -207,6 +207,7 @@ class World:
 @example(program=["burst", "look", "read", "copytruncate", "append", "copytruncate", "append"])
 @example(program=["append", "copytruncate", "restart", "rotate", "drop"])
 @example(program=["append", "truncate", "append", "rotate", "append", "truncate", "drop"])
+@example(program=["append", "truncate", "append", "rotate", "append", "truncate", "restart"])
 def test_each_line_once_in_order_or_a_gap(window: int, program: list[str]) -> None:
     """Whatever happens to the file, the readers and the daemon: a client gets each line once, in
     order, or a gap where lines are missing. With the window of recent blocks and without."""
