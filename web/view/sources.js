@@ -218,7 +218,7 @@ export class Sources {
     ];
     const title = facts.filter(Boolean).join("\n");
     attribute(el, "title", title);
-    const spoken = [row.name, word, unseen ? `${short(unseen)} new ${unseen === 1 ? "line" : "lines"}` : ""].filter(Boolean).join(" ");
+    const spoken = [row.name, high > 40 && detail.textContent, word, unseen ? `${short(unseen)} new ${unseen === 1 ? "line" : "lines"}` : ""].filter(Boolean).join(" ");
     attribute(el, "aria-label", spoken);
   }
 
@@ -351,7 +351,7 @@ export class Sources {
 
 function makeRow() {
   return h("div", { class: "tree-row", role: "treeitem" },
-    h("span", { class: "mark" }), h("span", { class: "tree-name" }, h("span", null), h("small", null)), " ", h("span", { class: "tree-state" }), " ",
+    h("span", { class: "mark" }), h("span", { class: "tree-name" }, h("span", null), " ", h("small", null)), " ", h("span", { class: "tree-state" }), " ",
     h("span", { class: "tree-count" }));
 }
 
