@@ -28,7 +28,7 @@ check: $(VENV)/dev ## the fast gates: style and types
 
 unit: $(VENV)/dev
 	node --test tests/web/model/*.test.js
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 3 --dist loadfile
 
 packages:
 	@.ci/packages $(PACKAGES)
