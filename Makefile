@@ -7,7 +7,7 @@ BIN     = $(VENV)/bin
 # Debian packages that the whole test suite needs; installed only by root.
 PACKAGES = chromium fonts-dejavu-core libsystemd-dev pkg-config gcc logrotate nginx-light caddy haproxy python3-systemd
 
-.PHONY: help run test check unit page packages autobahn fuzz soak bench bench-full bench-page soak-day screenshots matrix wheel deb clean
+.PHONY: help run test check unit packages autobahn fuzz soak bench bench-full bench-page soak-day screenshots matrix wheel deb clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 20
@@ -52,8 +52,9 @@ autobahn: $(VENV)/dev ## the whole Autobahn testsuite against the codec (about 1
 fuzz: $(VENV)/dev ## random and mutated input for FUZZ seconds (60)
 	$(BIN)/python -m tests.fuzz.fuzz $(or $(FUZZ),60)
 
-soak: $(VENV)/dev ## random programs against the model: PROGRAMS of them (5000)
+soak: $(VENV)/dev ## random programs against the model: PROGRAMS of them (5000), then real daemons for SOAK seconds (600)
 	TAILWS_PROGRAMS=$(or $(PROGRAMS),5000) $(BIN)/python -m pytest -q --timeout 36000 tests/logs/test_model.py
+	TAILWS_SOAK=$(or $(SOAK),600) $(BIN)/python -m pytest -q --timeout 36000 tests/following/test_model.py -k soak
 
 bench: $(VENV)/dev ## measure beside a floor in C and beside others (two minutes)
 	$(BIN)/python benchmarks/bench.py
