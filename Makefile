@@ -28,7 +28,9 @@ check: $(VENV)/dev ## the fast gates: style and types
 
 unit: $(VENV)/dev
 	node --test tests/web/model/*.test.js
-	$(BIN)/python -m pytest -n 3 --dist loadfile
+	@# Most of these wait; a browser or a booted machine needs a core for itself.
+	$(BIN)/python -m pytest -n 3 --dist loadfile --ignore tests/web --ignore tests/service
+	$(BIN)/python -m pytest -n 2 --dist loadfile tests/web tests/service
 
 packages:
 	@.ci/packages $(PACKAGES)

@@ -353,8 +353,8 @@ def test_a_screen_reader_is_not_flooded(visit: Visit, daemon: Daemon) -> None:
         assert re.search(r"[\d,]+ new lines, \d+ errors?", said[0][1]), said
         page.keyboard.press("k")
         until(lambda: page.evaluate("window.said.at(-1)[1]") == "Reading")
-        active_row = page.locator(".paper").first.get_attribute("aria-activedescendant")
-        assert active_row
+        paper = page.locator(".paper").first  # painted in the next frame
+        active_row = until(lambda: paper.get_attribute("aria-activedescendant"), "an active row")
         assert page.locator(f"#{active_row}").count() == 1
     assert page.evaluate("""() => {
       for (let el = document.querySelector('.row'); el; el = el.parentElement) {

@@ -126,7 +126,7 @@ def test_the_policy_is_strict_and_kept(visit: Visit) -> None:
         page.keyboard.press("Enter")
         page.get_by_label("Settings").click()
         page.keyboard.press("Escape")
-        page.get_by_label("Theme").click()
+        page.get_by_role("button", name="Theme").click()
         page.reload()
         page.wait_for_selector(".row:not(.rule)")
         time.sleep(0.3)
