@@ -152,6 +152,9 @@ class Stream:
             return
         try:
             self._sock.shutdown(socket.SHUT_WR)
+        except BlockingIOError:
+            self._update()
+            return
         except OSError:
             self.close("peer is gone")
             return
@@ -268,7 +271,7 @@ class Stream:
             self.close("internal error")
 
     def _act(self, mask: int) -> None:
-        if mask & WRITE and self._owed:
+        if mask & WRITE and (self._owed or self._lingering):
             self._flush()
         if mask & READ and self._sock is not None:
             self._receive()

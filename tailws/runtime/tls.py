@@ -90,6 +90,8 @@ class TlsSocket:
         # Waiting for the peer's own, which unwrap would like to, is the selector's part.
         try:
             self._sock.unwrap()
+        except ssl.SSLWantWriteError:  # the kernel has no room, not even for this
+            self._wait(WRITE)
         except (OSError, ValueError):
             pass
         self._sock.shutdown(how)

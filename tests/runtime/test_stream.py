@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import logging
+import os
 import random
 import socket
 import ssl
@@ -279,6 +281,38 @@ def test_end_sends_what_is_owed_first(make: Make) -> None:
     pair.until(lambda: pair.stream.closed, "the stream to close")
     pair.settle()
     assert pair.owner.told[-1] == "close:ended"
+
+
+def test_a_good_bye_waits_for_room(
+    loop: Loop, contexts: tuple[ssl.SSLContext, ssl.SSLContext]
+) -> None:
+    """Where the kernel has no room left for TLS's good-bye, it is said when there is."""
+    pair = Pair(loop, contexts)
+    filler = socket.socket(fileno=os.dup(pair.stream._fd))
+    peer = socket.socket(fileno=os.dup(pair.peer.fileno()))
+    for size in (1000, 1):
+        with contextlib.suppress(BlockingIOError):
+            while filler.send(b"\0" * size):
+                pass
+    pair.stream.end()
+    pair.settle()
+    received = bytearray()
+    peer.setblocking(False)
+
+    def ended() -> bool:
+        with contextlib.suppress(BlockingIOError):
+            while data := peer.recv(1 << 16):
+                received.extend(data)
+            return True
+        return False
+
+    pair.until(ended, "the end of file")
+    said = received.rpartition(b"\0" * 100)[2]
+    assert said[:3] == b"\x17\x03\x03"  # one record (RFC 8446, section 5.2): close_notify
+    assert len(said) == 5 + int.from_bytes(said[3:5])
+    for sock in (filler, peer, pair.peer):
+        sock.close()
+    pair.until(lambda: pair.stream.closed, "the stream to close")
 
 
 def test_end_does_not_destroy_what_the_peer_has_not_read(make: Make) -> None:
