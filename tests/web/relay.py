@@ -34,17 +34,25 @@ class Relay:
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def _client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if self.pulled:
-            writer.transport.abort()
-            return
+        ends = {writer}
+        self._writers |= ends
         try:
+            if self.pulled:
+                return writer.transport.abort()
             inner_reader, inner_writer = await asyncio.open_connection("127.0.0.1", self.target)
+            ends.add(inner_writer)
+            self._writers |= ends
+            if self.pulled:
+                return writer.transport.abort()
+            await asyncio.gather(_pump(reader, inner_writer), _pump(inner_reader, writer))
         except OSError:
-            writer.transport.abort()
-            return
-        self._writers |= {writer, inner_writer}
-        await asyncio.gather(_pump(reader, inner_writer), _pump(inner_reader, writer))
-        self._writers -= {writer, inner_writer}
+            pass
+        finally:
+            for end in ends:
+                end.close()
+                with contextlib.suppress(OSError):
+                    await end.wait_closed()
+            self._writers -= ends
 
     def cut(self) -> None:
         """Break every connection at once, as a lost network does: with no goodbye."""
@@ -57,11 +65,15 @@ class Relay:
 
     def __exit__(self, *_: object) -> None:
         self.pulled = True
-        self.cut()
 
         async def close() -> None:
             self._server.close()
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.05)  # what was accepted by now has its task
+            for writer in self._writers:
+                writer.transport.abort()
+            if rest := asyncio.all_tasks() - {asyncio.current_task()}:
+                await asyncio.wait(rest, timeout=10)
+            await asyncio.sleep(0)  # connections are closed in a turn of their own
 
         self._call(close())
         self._loop.call_soon_threadsafe(self._loop.stop)

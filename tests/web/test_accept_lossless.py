@@ -19,6 +19,7 @@ from tests.web.acceptance import (
     line,
     numbers,
     scroll_until,
+    settled,
 )
 from tests.web.looking import mode, rows, texts, until, wheel
 from tests.web.real import Daemon
@@ -40,6 +41,8 @@ def read_back(page: Any, to: int) -> tuple[list[int], list[str]]:
     Each page must run on without a missing or repeated line, and overlap with the one below it.
     """
     page.keyboard.press("End")
+    until(lambda: mode(page) == "Following")
+    settled(page)
     got: list[int] = []
     drawn: list[str] = []
     while True:
