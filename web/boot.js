@@ -17,17 +17,8 @@
     parts.splice(at, 1);
     const rest = parts.join("&");
     history.replaceState(history.state, "", location.pathname + location.search + (rest ? `#${rest}` : ""));
-    // Whoever signs in takes it from here, once.
-    let kept = token;
-    Object.defineProperty(window, "tailwsToken", {
-      configurable: true,
-      get() {
-        const once = kept;
-        kept = "";
-        Reflect.deleteProperty(window, "tailwsToken");
-        return once;
-      },
-    });
+    // Whoever signs in takes it away from here.
+    /** @type {{tailwsToken?: string}} */ (window).tailwsToken = token;
   }
   try {
     const base = new URL(".", document.baseURI).pathname;

@@ -10,12 +10,10 @@ import { KEYS, labelFor } from "./model/keymap.js";
 import { openSettings } from "./model/settings.js";
 import { bytes, clock, plural, rate } from "./model/words.js";
 import { Actions, LESSONS } from "./page/actions.js";
-import { AddressBar } from "./page/addressbar.js";
 import { Appearance } from "./page/appearance.js";
-import { Desk } from "./page/desk.js";
-import { menu, openPalette, question, toast } from "./view/dialogs.js";
+import { AddressBar, Desk } from "./page/desk.js";
+import { Login, menu, openPalette, question, session, signIn, signOut, toast } from "./view/dialogs.js";
 import { ask, attribute, fill, h, icon, logo, one, say, show } from "./view/dom.js";
-import { Login, session, signIn, signOut } from "./view/login.js";
 import { copy, onCopy } from "./view/selection.js";
 import { Link } from "./view/socket.js";
 import { Sources } from "./view/sources.js";
@@ -601,7 +599,9 @@ addEventListener("offline", () => desk.links.forEach((link) => link.socket.offli
 
 desk.add();
 appearance.apply();
-const token = /** @type {{tailwsToken?: string}} */ (window).tailwsToken;
+const holder = /** @type {{tailwsToken?: string}} */ (window);
+const token = holder.tailwsToken;
+delete holder.tailwsToken;
 if (token) {
   desk.links[0].socket.closed = true;
   const { ok, message, wait } = await signIn(token);

@@ -174,15 +174,7 @@ function formatPane(pane) {
  * @returns {string | null} a sentence for "Copy link", null when it fits
  */
 export function tooLong(address) {
-  const length = formatAddress(address).length;
-  if (length <= MAX_ADDRESS) return null;
-  /** @type {[string, number][]} */
-  const parts = address.panes.flatMap((pane) => [
-    ...pane.chips.map((chip) => /** @type {[string, number]} */ (
-      [`the ${chip.kind} filter "${bodyOf(chip).slice(0, 30)}…"`, encode(bodyOf(chip)).length])),
-    /** @type {[string, number]} */ (["the names of the logs", pane.sources.map(encode).join(",").length]),
-    /** @type {[string, number]} */ (["what is looked for", encode(pane.q).length]),
-  ]);
-  const [name] = parts.sort((a, b) => b[1] - a[1])[0] ?? ["it"];
-  return `The link would be longer than 8 kB: ${name} is the longest part.`;
+  if (formatAddress(address).length <= MAX_ADDRESS) return null;
+  const [longest] = address.panes.flatMap(formatPane).sort((a, b) => b.length - a.length);
+  return `The link would be longer than 8 kB: “${decode(longest).slice(0, 36)}…” is the longest part.`;
 }

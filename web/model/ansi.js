@@ -3,8 +3,8 @@
  *
  *   ansiSpans(line) -> Span[] | null   null when there is nothing to do, else spans that cover the
  *                                      line: {from, to, kind: "text" | "sgr" | "other", style}
- *   paint(style, theme) -> {cls, fg, bg}   fixed class names, and colours that can be read
- *   readable(fg, bg) -> "#rrggbb"      fg moved in lightness until it has 4.5 on bg
+ *   paint(style, theme) -> {cls, fg, bg}   fixed class names, and colours that can be read: moved in
+ *                                      lightness until they have 4.5 on their ground
  *   stripControls(text) -> {text, removed}   what a copy holds: no sequences, no controls but tab and
  *                                      newline, because a terminal obeys what is pasted into it
  *   PALETTE {dark, light}              the 16 colours, equal to --a0 … --a15 of tokens.css
@@ -215,7 +215,7 @@ function contrast(a, b) {
 const adjusted = new Map();
 
 /** @param {number} fg @param {number} bg */
-function readableRgb(fg, bg) {
+function readable(fg, bg) {
   if (contrast(fg, bg) >= 4.5) return fg;
   const key = fg * RGB + bg;
   const known = adjusted.get(key);
@@ -242,14 +242,6 @@ function readableRgb(fg, bg) {
 }
 
 /**
- * @param {string} fg "#rrggbb"
- * @param {string} bg "#rrggbb"
- */
-export function readable(fg, bg) {
-  return hex(readableRgb(parseInt(fg.slice(1), 16) || 0, parseInt(bg.slice(1), 16) || 0));
-}
-
-/**
  * @param {Style} style
  * @param {Theme} theme
  * @returns {{cls: string, fg: string, bg: string}} `fg`, `bg`: "" or "#rrggbb" for `el.style`
@@ -273,7 +265,7 @@ export function paint(style, theme) {
   let ground = bg < 0 ? GROUND[theme] : resolve(bg, theme);
   if (style.inverse) [front, ground] = [ground, front];
   const own = bg >= 0 || style.inverse;
-  return { cls: words.join(" "), fg: hex(readableRgb(front, ground)), bg: own ? hex(ground) : "" };
+  return { cls: words.join(" "), fg: hex(readable(front, ground)), bg: own ? hex(ground) : "" };
 }
 
 /**

@@ -18,8 +18,7 @@
  * only `value` is decoded. Parts are raw text: show them through cells.js.
  */
 
-import { jsonEscapes } from "./escapes.js";
-import { jsonValueEnd, parseLine, valueOf } from "./fields.js";
+import { jsonEscapes, jsonValueEnd, parseLine, valueOf } from "./fields.js";
 
 const MAX_LINKS = 20;
 const MAX_LENGTH = 2048;

@@ -5,6 +5,8 @@
  *   detectFormat(lines) -> Format | null          the one in which at least 80 % of them parse
  *   valueOf(line, field) -> string                decoded: without quotes and escapes
  *   jsonValueEnd(text, at) -> [end, kind]         end is -1 when no value stands there
+ *   jsonEscapes(line, from, to) -> {text, from, to}[]    pieces that cover a part of a JSON string;
+ *                                                 those that are not verbatim are decoded escapes
  *
  *   Format = "json" | "logfmt" | "access" | "syslog"
  *   Parsed = {format, fields, parts, time, level, message, status}
@@ -15,7 +17,6 @@
  * Own scanners, because the columns are needed and because a line of a log is hostile: they go
  * over the line once, keep no more than 256 fields, and never throw.
  */
-import { jsonEscapes } from "./escapes.js";
 
 /** @typedef {"json" | "logfmt" | "access" | "syslog"} Format */
 /** @typedef {{from: number, to: number}} Range */
@@ -56,10 +57,7 @@ export function parseLine(line, format = null) {
   return null;
 }
 
-/**
- * @param {readonly string[]} lines the last 200 or so of a log
- * @returns {Format | null}
- */
+/** @param {readonly string[]} lines the last 200 or so of a log @returns {Format | null} */
 export function detectFormat(lines) {
   const counts = { json: 0, logfmt: 0, access: 0, syslog: 0 };
   let told = 0;
@@ -266,9 +264,25 @@ function parseSyslog(line) {
 /** In the order in which they are tried. @type {Record<Format, (line: string) => Parsed | null>} */
 const PARSERS = { json: parseJson, access: parseAccess, syslog: parseSyslog, logfmt: parseLogfmt };
 
+/** Halves of a pair together are one character; what is no escape, or not whole, stays as it is. */
+const ESCAPE = /\\(?:u[dD][89abAB][\da-fA-F]{2}\\u[dD][c-fC-F][\da-fA-F]{2}|u[\da-fA-F]{4}|["\\/bfnrt])/g;
+
+/** @param {string} line @param {number} from @param {number} to @returns {{text: string, from: number, to: number}[]} */
+export function jsonEscapes(line, from, to) {
+  const pieces = [];
+  let at = from;
+  for (const { 0: escape, index } of line.slice(from, to).matchAll(ESCAPE)) {
+    const start = from + index;
+    if (at < start) pieces.push({ text: line.slice(at, start), from: at, to: start });
+    at = start + escape.length;
+    pieces.push({ text: String(JSON.parse(`"${escape}"`)), from: start, to: at });
+  }
+  if (at < to) pieces.push({ text: line.slice(at, to), from: at, to });
+  return pieces;
+}
+
 /** @param {string} text between its quotes */
 function decode(text) {
-  if (!text.includes("\\")) return text;
   return jsonEscapes(text, 0, text.length).map((piece) => piece.text).join("");
 }
 

@@ -8,8 +8,7 @@
  * Lines with colours of their own keep them. A line that does not parse is shown as it is.
  */
 import { ansiSpans, paint } from "./ansi.js";
-import { jsonEscapes } from "./escapes.js";
-import { parseLine, valueOf } from "./fields.js";
+import { jsonEscapes, parseLine, valueOf } from "./fields.js";
 import { levelWord } from "./levels.js";
 import { findTime, showTime } from "./times.js";
 

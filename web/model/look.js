@@ -261,7 +261,7 @@ export class Looks {
       cls: `${cont}${base}${ground ? `is-${ground}` : ""}`,
       runs, breaks, content, chips, rule: null,
       label: named ? named.name : number,
-      colour: named ? `log-${named.colour}` : "",
+      colour: named?.colour ?? "",
       rows: breaks.length + 1,
       cells: this.options.wrap ? 0 : content.cells + deeper + room,
       level: content.level ?? "",

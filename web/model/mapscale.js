@@ -5,8 +5,8 @@
  *     .bytes                         size of the whole log
  *     .toPx(at)  .fraction(px)       monotone, clamped to the ends
  *     .frame(fromAt, toAt)           {top, height} of the visible part, 10 px at least
- *     .boundaries()                  {px, label, name}[]: where an older file ends, as ".1", ".2.gz"
- *     .fileAt(at)                    {name, index, start}
+ *     .boundaries()                  {px, label}[]: where an older file ends, as ".1", ".2.gz"
+ *     .fileAt(at)                    its name, "" without files
  *     .grow(bytes)                   the live file has grown
  *   bars(buckets, rows) -> {length, errors}[]   lines of an outline on `rows` bars: lengths from 0 to
  *                                    1, errors as a share of the length; length -1: not scanned
@@ -70,20 +70,17 @@ export class MapScale {
     return { top, height };
   }
 
-  /** @param {number} at @returns {{name: string, index: number, start: number} | null} */
+  /** @param {number} at */
   fileAt(at) {
-    let index = this.files.length - 1;
-    while (index > 0 && /** @type {{start: number}} */ (this.files[index]).start > at) index -= 1;
-    const file = this.files[index];
-    return file ? { name: file.name, index, start: file.start } : null;
+    return (this.files.findLast(({ start }) => start <= at) ?? this.files[0])?.name ?? "";
   }
 
-  /** @returns {{px: number, label: string, name: string}[]} */
+  /** @returns {{px: number, label: string}[]} */
   boundaries() {
     const live = this.files[this.files.length - 1]?.name ?? "";
     return this.files.slice(0, -1)
       .filter(({ size }) => size > 0)
-      .map(({ name, start, size }) => ({ px: this.toPx(start + size), label: suffix(name, live), name }));
+      .map(({ name, start, size }) => ({ px: this.toPx(start + size), label: suffix(name, live) }));
   }
 }
 

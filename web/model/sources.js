@@ -133,8 +133,6 @@ export class Activity {
     this.slots = STEPS.map((step) => Math.floor(now / step));
     /** Which of STEPS is drawn: the hour, once the daemon has told of it. */
     this.scale = 0;
-    /** Counts changes, for whoever draws. */
-    this.version = 0;
   }
 
   /** @param {string} source @returns {Pulse} */
@@ -157,7 +155,6 @@ export class Activity {
       const steps = Math.min(BARS, slot - this.slots[k]);
       if (steps <= 0) return;
       this.slots[k] = slot;
-      this.version++;
       for (const { bars } of this.pulses.values()) {
         for (const some of Object.values(bars[k])) some.copyWithin(0, steps).fill(0, BARS - steps);
       }
@@ -177,7 +174,6 @@ export class Activity {
         from.forEach((some, i) => { to[BARS - 1 - Math.floor((from.length - 1 - i) * 60_000 / STEPS[1])] += some; });
       }
     }
-    this.version++;
   }
 
   /**
@@ -204,7 +200,6 @@ export class Activity {
       pulse.unseen += lines;
       pulse.unseenErrors += errors;
     }
-    this.version++;
   }
 
   /** Everything of this source has been seen. @param {string} source */
@@ -212,7 +207,6 @@ export class Activity {
     const pulse = this.pulses.get(source);
     if (!pulse?.unseen) return;
     pulse.unseen = pulse.unseenErrors = 0;
-    this.version++;
   }
 
   /** Lines a second, over the last bars that are complete. @param {string} source */

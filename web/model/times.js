@@ -1,7 +1,7 @@
 /**
  * Times in log lines: found, and shown in another way. (Asked for by people: goto.js.)
  *
- *   findTime(line, context, from?, to?) -> {from, to, ms, hasDate, digits} | null
+ *   findTime(line, context, from?, to?) -> {from, to, ms, digits} | null
  *   timeOf(line, context) -> ms or NaN        the same, JSON aware, for merging
  *   showTime(found, display, context, reference?) -> text that stands for the found one, or null
  *   TIME_DISPLAYS                             the order in which `T` goes through them
@@ -14,7 +14,7 @@
 import { clock, dayTime, duration, offsetAt } from "./words.js";
 
 /** @typedef {{zone: string, now: number, local?: string}} Context local: the reader's own zone */
-/** @typedef {{from: number, to: number, ms: number, hasDate: boolean, digits: number}} FoundTime */
+/** @typedef {{from: number, to: number, ms: number, digits: number}} FoundTime */
 /** @typedef {"file" | "local" | "utc" | "previous" | "bookmark"} TimeDisplay */
 
 export const TIME_DISPLAYS = /** @type {const} */ (["file", "local", "utc", "previous", "bookmark"]);
@@ -163,7 +163,7 @@ function match(form, line, at, context) {
   const hasDate = g.y !== undefined || g.d !== undefined;
   const ms = hasDate ? dateTime(g, clockMs, context) : pastClock(clockMs, context);
   if (!Number.isFinite(ms)) return null;
-  return { from: at, to: at + hit[0].length, ms, hasDate, digits: Math.min(6, fraction.length) };
+  return { from: at, to: at + hit[0].length, ms, digits: Math.min(6, fraction.length) };
 }
 
 /**
@@ -235,7 +235,7 @@ export function epochTime(line, at) {
   const whole = hit[0].split(".")[0]?.length ?? 10;
   const ms = Number(hit[0]) * (whole === 10 ? 1000 : whole === 13 ? 1 : whole === 16 ? 1e-3 : 1e-6);
   const digits = hit[1]?.length ?? (whole > 10 ? 3 : 0);
-  return { from: at, to: at + hit[0].length, ms, hasDate: true, digits };
+  return { from: at, to: at + hit[0].length, ms, digits };
 }
 
 /**

@@ -10,7 +10,6 @@
  *   dayLabel(ms, zone)  "Fri 20"         dayTime(ms, zone)  "Sat 21 Nov 18:00:00"
  *   middle(text, max)   "orders…api.log"
  *   offsetAt(ms, zone)  minutes east of UTC
- *   list(words)         "a, b and c"
  *
  * `zone` is an IANA name, "UTC", or a fixed offset such as "+01:00"; an unknown one means UTC.
  * Every function takes any number, also NaN and infinities, and always returns text.
@@ -139,24 +138,23 @@ export function offsetAt(ms, zone) {
   return offset(ms);
 }
 
+/** Minutes in "GMT+05:45" or "-0330"; 0 where there are none. @param {string} text */
+function minutesIn(text) {
+  const [, sign, hours, minutes] = /([+-])(\d\d):?(\d\d)/.exec(text) ?? [];
+  return (Number(hours) * 60 + Number(minutes)) * (sign === "-" ? -1 : 1) || 0;
+}
+
 /**
  * @param {string} zone
  * @returns {(ms: number) => number}
  */
 function zoneOffset(zone) {
-  const fixed = /^([+-])(\d\d):?(\d\d)$/.exec(zone);
-  if (fixed) {
-    const minutes = Number(fixed[2]) * 60 + Number(fixed[3]);
-    return () => (fixed[1] === "-" ? -minutes : minutes);
-  }
-  if (zone === "UTC" || zone === "") return () => 0;
+  const fixed = minutesIn(zone);
+  if (fixed || !/[a-z]/.test(zone)) return () => fixed;
   /** @type {Intl.DateTimeFormat} */
   let format;
   try {
-    format = new Intl.DateTimeFormat("en-US", {
-      timeZone: zone, hourCycle: "h23", era: "short", year: "numeric", month: "numeric",
-      day: "numeric", hour: "numeric", minute: "numeric", second: "numeric",
-    });
+    format = new Intl.DateTimeFormat("en", { timeZone: zone, timeZoneName: "longOffset" });
   } catch {
     return () => 0;
   }
@@ -164,18 +162,10 @@ function zoneOffset(zone) {
   let lastOffset = 0;
   return (ms) => {
     const key = Math.floor(ms / 900_000);
-    if (key === lastKey) return lastOffset;
-    /** @type {Record<string, string>} */
-    const part = {};
-    for (const { type, value } of format.formatToParts(ms)) part[type] = value;
-    const local = Date.UTC(
-      Number(part.year), Number(part.month) - 1, Number(part.day),
-      Number(part.hour), Number(part.minute), Number(part.second),
-    );
-    lastKey = key;
-    lastOffset = part.era?.startsWith("B")
-      ? 0
-      : Math.round((local - Math.floor(ms / 1000) * 1000) / 60_000);
+    if (key !== lastKey) {
+      lastKey = key;
+      lastOffset = minutesIn(format.format(ms));
+    }
     return lastOffset;
   };
 }
@@ -262,10 +252,4 @@ export function middle(text, max) {
   const keep = Math.max(2, max - 1);
   const head = Math.ceil(keep / 2);
   return `${all.slice(0, head).join("")}…${all.slice(all.length - (keep - head)).join("")}`;
-}
-
-/** @param {readonly string[]} words */
-export function list(words) {
-  if (words.length < 2) return words[0] ?? "";
-  return `${words.slice(0, -1).join(", ")} and ${words[words.length - 1]}`;
 }

@@ -22,7 +22,7 @@
  * @typedef {{ms: number, echo: string} | {error: string}} Reading
  */
 
-import { attribute, h, icon, say, show } from "./dom.js";
+import { attribute, h, icon, pressed, say, show, toggle } from "./dom.js";
 
 /** Find: it finds in what is in view at once; the daemon looks through the whole log. */
 export class FindBar {
@@ -34,9 +34,10 @@ export class FindBar {
       autocomplete: "off", autocapitalize: "none", oninput: () => this.#changed(),
       onkeydown: (/** @type {KeyboardEvent} */ event) => this.#key(event),
     });
-    this.case = this.#toggle("Aa", "Match upper and lower case");
-    this.regex = this.#toggle(".*", "Regular expression (RE2)");
-    this.word = this.#toggle("W", "Whole words");
+    const changed = () => this.#changed();
+    this.case = toggle("Aa", "Match upper and lower case", changed);
+    this.regex = toggle(".*", "Regular expression (RE2)", changed);
+    this.word = toggle("W", "Whole words", changed);
     this.label = h("span", { class: "find-label", role: "status" });
     this.bar = h("progress", { class: "find-bar-progress", max: "1", "aria-label": "Looked through" });
     this.progress = h("span", { class: "find-progress" });
@@ -51,15 +52,6 @@ export class FindBar {
       this.label, this.bar, this.progress, this.stop, this.error, this.hidden, this.note,
       h("button", { type: "button", class: "icon-button find-close", "aria-label": "Close find", title: "Close  Esc", onclick: host.close }, icon("close")));
     this.timer = 0;
-  }
-
-  /** @param {string} text @param {string} title */
-  #toggle(text, title) {
-    const button = h("button", { type: "button", class: "toggle", title, "aria-label": title, "aria-pressed": "false", onclick: () => {
-      attribute(button, "aria-pressed", String(!pressed(button)));
-      this.#changed();
-    } }, text);
-    return button;
   }
 
   get open() {
@@ -129,9 +121,6 @@ export class FindBar {
     }
   }
 }
-
-/** @param {Element} button */
-const pressed = (button) => button.getAttribute("aria-pressed") === "true";
 
 /** A field that says how it read what was typed, before one goes there. */
 export class TimeBox {

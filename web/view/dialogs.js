@@ -1,7 +1,7 @@
 /**
  * What opens over the page: the way to everything (logs, views, commands), the list of keys, the
- * settings, downloads, a small menu, a question, a toast. Native `<dialog>`: the browser holds the
- * focus, makes the rest inert, and closes on Escape.
+ * settings, downloads, a small menu, a question, a toast, and signing in. Native `<dialog>`: the
+ * browser holds the focus, makes the rest inert, and closes on Escape.
  *
  * @typedef {{kind: string, text: string, detail?: string, key?: string, act: (how: How) => void}} Entry
  * @typedef {"open" | "add" | "beside"} How
@@ -9,40 +9,39 @@
  */
 
 import { keyLabel, KEYS, searchKeys } from "../model/keymap.js";
-import { fill, h, icon, say, show } from "./dom.js";
+import { fill, h, icon, logo, say, set, show } from "./dom.js";
 
 /**
- * Gives the focus back, unless it has gone on meanwhile: "close" is told late.
- * @param {Element | null} before what had it
+ * Opens what is taken away when it is closed, by a click beside it for one.
+ * @param {HTMLDialogElement} el
  */
-function giveBack(before) {
-  const lost = document.activeElement === null || document.activeElement === document.body;
-  if (lost && before instanceof HTMLElement && before.isConnected) before.focus({ preventScroll: true });
+function open(el) {
+  const before = document.activeElement;
+  el.addEventListener("click", (event) => {
+    if (event.target === el) el.close();
+  });
+  el.addEventListener("close", () => {
+    el.remove();
+    // The focus goes back, unless it has gone on meanwhile: "close" is told late.
+    const lost = document.activeElement === null || document.activeElement === document.body;
+    if (lost && before instanceof HTMLElement && before.isConnected) before.focus({ preventScroll: true });
+  });
+  document.body.append(el);
+  el.showModal();
 }
 
 /**
- * A dialog that is taken away when it is closed, and gives the focus back.
  * @param {string} title
  * @param {string} cls
  * @param {...import("./dom.js").Child} content
  */
 export function dialog(title, cls, ...content) {
-  const before = document.activeElement;
   const id = `dialog-${cls}`;
-  const close = () => el.close();
   const el = h("dialog", { class: `dialog ${cls}`, "aria-labelledby": id },
     h("div", { class: "dialog-head" }, h("h2", { id }, title),
-      h("button", { type: "button", class: "icon-button", "aria-label": "Close", onclick: close }, icon("close"))),
+      h("button", { type: "button", class: "icon-button", "aria-label": "Close", onclick: () => el.close() }, icon("close"))),
     ...content);
-  el.addEventListener("click", (event) => {
-    if (event.target === el) close();
-  });
-  el.addEventListener("close", () => {
-    el.remove();
-    giveBack(before);
-  });
-  document.body.append(el);
-  el.showModal();
+  open(el);
   return el;
 }
 
@@ -140,13 +139,9 @@ export function waiting(title) {
  * @param {{text: string, key?: string, act: () => void}[]} items
  */
 export function menu(at, items) {
-  const before = document.activeElement;
-  const close = () => {
-    if (el.open) el.close();
-  };
   const el = h("dialog", { class: "menu", "aria-label": "Menu" }, h("div", { role: "menu" }, ...items.map((item) =>
     h("button", { type: "button", role: "menuitem", onclick: () => {
-      close();
+      el.close();
       item.act();
     } }, h("span", null, item.text), item.key && h("kbd", null, item.key)))));
   el.addEventListener("keydown", (event) => {
@@ -157,15 +152,7 @@ export function menu(at, items) {
     const at2 = buttons.indexOf(/** @type {HTMLButtonElement} */ (document.activeElement));
     buttons[(at2 + step + buttons.length) % buttons.length].focus();
   });
-  el.addEventListener("click", (event) => {
-    if (event.target === el) close();
-  });
-  el.addEventListener("close", () => {
-    el.remove();
-    giveBack(before);
-  });
-  document.body.append(el);
-  el.showModal();
+  open(el);
   const { width, height } = el.getBoundingClientRect();
   el.style.left = `${Math.max(8, Math.min(at.x, innerWidth - width - 8))}px`;
   el.style.top = `${Math.max(8, Math.min(at.y, innerHeight - height - 8))}px`;
@@ -190,7 +177,6 @@ const MOST_ENTRIES = 60;
 /** @param {Entry[]} entries @param {string} [typed] */
 export function openPalette(entries, typed = "") {
   if (document.querySelector(".palette")) return;
-  const before = document.activeElement;
   let chosen = 0;
   /** @type {Entry[]} */
   let found = [];
@@ -236,15 +222,7 @@ export function openPalette(entries, typed = "") {
       take(found[chosen], event.ctrlKey ? "beside" : event.shiftKey ? "add" : "open");
     }
   });
-  el.addEventListener("click", (event) => {
-    if (event.target === el) el.close();
-  });
-  el.addEventListener("close", () => {
-    el.remove();
-    if (before instanceof HTMLElement && before.isConnected && document.activeElement === document.body) before.focus({ preventScroll: true });
-  });
-  document.body.append(el);
-  el.showModal();
+  open(el);
   field.focus();
   draw();
 }
@@ -267,4 +245,124 @@ function post(fields) {
   document.body.append(form);
   form.submit();
   form.remove();
+}
+
+/*
+ * Signing in: the access token for a cookie. The token goes into one request body and nowhere else;
+ * the daemon answers with a cookie that scripts cannot read.
+ */
+
+/**
+ * Whether this browser is signed in: "open" where nobody need be, "unknown" when the daemon does not
+ * answer.
+ * @returns {Promise<"in" | "open" | "out" | "unknown">}
+ */
+export async function session() {
+  try {
+    const answer = await fetch("session", { headers: { accept: "application/json" }, cache: "no-store" });
+    if (answer.status === 401) return "out";
+    if (!answer.ok) return "unknown";
+    const who = await answer.json();
+    return who.access === "none" ? "open" : "in";
+  } catch {
+    return "unknown";
+  }
+}
+
+/**
+ * Trades a token for the cookie.
+ * @param {string} token
+ * @returns {Promise<{ok: boolean, message: string, wait: number}>} wait: seconds before another try
+ */
+export async function signIn(token) {
+  try {
+    const answer = await fetch("session", {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ token }),
+    });
+    if (answer.ok) return { ok: true, message: "", wait: 0 };
+    if (answer.status === 429) {
+      const wait = Math.min(3600, Number(answer.headers.get("retry-after")) || 60);
+      return { ok: false, message: "Too many tries.", wait };
+    }
+    if (answer.status === 401) {
+      return { ok: false, message: "This token is not valid (any more).", wait: 0 };
+    }
+    return { ok: false, message: `The daemon answered with ${answer.status}.`, wait: 0 };
+  } catch {
+    return { ok: false, message: "The daemon does not answer.", wait: 0 };
+  }
+}
+
+/** @returns {Promise<void>} */
+export async function signOut() {
+  await fetch("session", { method: "DELETE" }).catch(() => undefined);
+}
+
+export class Login {
+  /** @param {() => void} done */
+  constructor(done) {
+    this.done = done;
+    this.field = h("input", {
+      type: "password", name: "password", autocomplete: "current-password", id: "token",
+      spellcheck: "false", autocapitalize: "none", required: true,
+    });
+    this.user = h("input", {
+      type: "text", name: "username", autocomplete: "username", value: "tailws", class: "sr",
+      tabindex: "-1", "aria-hidden": "true", readonly: true,
+    });
+    this.error = h("p", { class: "login-error", role: "alert" });
+    this.button = h("button", { type: "submit", class: "primary" }, "Sign in");
+    this.form = h("form", { class: "login-form", method: "dialog", onsubmit: (/** @type {Event} */ event) => {
+      event.preventDefault();
+      this.#try();
+    } },
+    h("div", { class: "login-brand" }, logo(), h("strong", null, "tailws")),
+    h("h2", { id: "login-title" }, "Sign in"),
+    this.user,
+    h("label", { for: "token" }, "Access token"), this.field, this.error,
+    h("p", { class: "login-help" }, "The daemon printed it at its start. Installed as a service, it is in this file:"),
+    h("code", { class: "login-code" }, "/etc/credstore/tailws.token"),
+    this.button);
+    this.el = h("dialog", { class: "login", "aria-labelledby": "login-title" }, this.form);
+    // Escape must not leave a page behind that cannot do anything.
+    this.el.addEventListener("cancel", (event) => event.preventDefault());
+    this.timer = 0;
+  }
+
+  open() {
+    if (this.el.open) return;
+    if (!this.el.isConnected) document.body.append(this.el);
+    this.el.showModal();
+    this.field.focus();
+  }
+
+  close() {
+    if (this.el.open) this.el.close();
+    this.field.value = "";
+  }
+
+  async #try() {
+    this.button.disabled = true;
+    say(this.error, "");
+    const { ok, message, wait } = await signIn(this.field.value);
+    this.button.disabled = wait > 0;
+    if (ok) {
+      this.close();
+      this.done();
+      return;
+    }
+    set(this.field, { "aria-invalid": "true" });
+    this.field.select();
+    this.tell(message, wait);
+  }
+
+  /** What came of a try. @param {string} message @param {number} seconds before the next one */
+  tell(message, seconds) {
+    clearTimeout(this.timer);
+    say(this.error, seconds ? `${message} Try again in ${seconds} s.` : message);
+    this.button.disabled = seconds > 0;
+    if (seconds > 0) this.timer = setTimeout(() => this.tell(message, seconds - 1), 1000);
+  }
 }

@@ -84,6 +84,18 @@ export function show(element, shown) {
   /** @type {HTMLElement} */ (element).hidden = !shown;
 }
 
+/** A small button that stays pressed. @param {string} text @param {string} title @param {() => void} [then] */
+export function toggle(text, title, then) {
+  const button = h("button", { type: "button", class: "toggle", title, "aria-label": title, "aria-pressed": "false", onclick: () => {
+    attribute(button, "aria-pressed", String(!pressed(button)));
+    then?.();
+  } }, text);
+  return button;
+}
+
+/** @param {Element} button */
+export const pressed = (button) => button.getAttribute("aria-pressed") === "true";
+
 /** Replaces all children. @param {Element} element @param {...Child} children */
 export function fill(element, ...children) {
   element.replaceChildren();
@@ -133,58 +145,46 @@ const PATHS = {
   search: "M7 12A5 5 0 1 0 7 2a5 5 0 0 0 0 10zM10.8 10.8L14 14",
   filter: "M2 3h12L9.5 8.5V13l-3-1.5v-3z",
   clock: "M8 14.2A6.2 6.2 0 1 0 8 1.8a6.2 6.2 0 0 0 0 12.4zM8 4.5V8l2.5 1.8",
-  up: "M3.5 10L8 5.5 12.500 10",
-  down: "M3.5 6L8 10.500 12.500 6",
-  right: "M6 3.500L10.500 8 6 12.500",
-  end: "M8 2.500v10M4 8.800l4 4 4-4",
-  list: "M5.500 4h8M5.500 8h8M5.500 12h8M2.500 4h.01M2.500 8h.01M2.500 12h.01",
-  more: "M3.500 8h.01M8 8h.01M12.500 8h.01",
-  bell: "M3.500 11.500h9c-1-1.200-1.300-2.200-1.300-4.500 0-2.200-1.300-3.800-3.200-3.800S4.800 4.800 4.800 7c0 2.300-.3 3.300-1.300 4.500zM6.700 13.700h2.600",
-  bellOff: "M2.500 2.500l11 11M5 6.200c0 3-.4 4.100-1.500 5.300h8M6.200 3.700c2.600-1.300 5 .4 5 3.300 0 1 .05 1.700.2 2.300M6.700 13.700h2.600",
-  sun: "M8 11a3 3 0 1 0 0-6 3 3 0 0 0 0 6zM8 1.300v1.400M8 13.300v1.400M1.300 8h1.400M13.300 8h1.400M3.300 3.300l1 1M11.700 11.700l1 1M12.700 3.300l-1 1M4.300 11.700l-1 1",
-  moon: "M13.500 9.500A5.800 5.800 0 0 1 6.500 2.500a5.800 5.800 0 1 0 7 7z",
-  auto: "M8 14A6 6 0 1 0 8 2a6 6 0 0 0 0 12zM8 2v12M8 5h4M8 8h5.800M8 11h4.500",
-  help: "M8 14.200A6.200 6.200 0 1 0 8 1.800a6.200 6.200 0 0 0 0 12.400zM6.200 6.300c.1-1.100.9-1.700 1.900-1.700s1.900.7 1.900 1.700c0 1.300-1.900 1.400-1.900 2.700M8.100 11.300h.01",
-  wrap: "M2 3.500h12M2 8h9.500a2.200 2.200 0 0 1 0 4.500H8.500M10 10.800l-1.800 1.700L10 14.200M2 12.500h3",
-  split: "M2 2.500h12v11H2zM8 2.500v11",
-  download: "M8 2v8.500M4.500 7.500L8 11l3.500-3.500M2.500 13.500h11",
-  link: "M6.700 9.300a2.700 2.700 0 0 0 3.900 0l2.300-2.300a2.700 2.700 0 0 0-3.900-3.900l-.9.9M9.300 6.700a2.700 2.700 0 0 0-3.900 0L3.100 9a2.700 2.700 0 0 0 3.900 3.900l.9-.9",
-  star: "M8 2l1.800 3.800 4.200.5-3.100 2.900.8 4.100L8 11.300l-3.700 2 .8-4.100L2 6.300l4.200-.5z",
+  up: "M3.5 10L8 5.5 12.5 10",
+  down: "M3.5 6L8 10.5 12.5 6",
+  end: "M8 2.5v10M4 8.8l4 4 4-4",
+  list: "M5.5 4h8M5.5 8h8M5.5 12h8M2.5 4h.01M2.5 8h.01M2.5 12h.01",
+  more: "M3.5 8h.01M8 8h.01M12.5 8h.01",
+  bell: "M3.5 11.5h9c-1-1.2-1.3-2.2-1.3-4.5 0-2.2-1.3-3.8-3.2-3.8S4.8 4.8 4.8 7c0 2.3-.3 3.3-1.3 4.5zM6.7 13.7h2.6",
+  sun: "M8 11a3 3 0 1 0 0-6 3 3 0 0 0 0 6zM8 1.3v1.4M8 13.3v1.4M1.3 8h1.4M13.3 8h1.4M3.3 3.3l1 1M11.7 11.7l1 1M12.7 3.3l-1 1M4.3 11.7l-1 1",
+  moon: "M13.5 9.5A5.8 5.8 0 0 1 6.5 2.5a5.8 5.8 0 1 0 7 7z",
+  auto: "M8 14A6 6 0 1 0 8 2a6 6 0 0 0 0 12zM8 2v12M8 5h4M8 8h5.8M8 11h4.5",
+  help: "M8 14.2A6.2 6.2 0 1 0 8 1.8a6.2 6.2 0 0 0 0 12.4zM6.2 6.3c.1-1.1.9-1.7 1.9-1.7s1.9.7 1.9 1.7c0 1.3-1.9 1.4-1.9 2.7M8.1 11.3h.01",
+  wrap: "M2 3.5h12M2 8h9.5a2.2 2.2 0 0 1 0 4.5H8.5M10 10.8l-1.8 1.7L10 14.2M2 12.5h3",
+  split: "M2 2.5h12v11H2zM8 2.5v11",
+  download: "M8 2v8.5M4.5 7.5L8 11l3.5-3.5M2.5 13.5h11",
+  link: "M6.7 9.3a2.7 2.7 0 0 0 3.9 0l2.3-2.3a2.7 2.7 0 0 0-3.9-3.9l-.9.9M9.3 6.7a2.7 2.7 0 0 0-3.9 0L3.1 9a2.7 2.7 0 0 0 3.9 3.9l.9-.9",
+  star: "M8 2l1.8 3.8 4.2.5-3.1 2.9.8 4.1L8 11.3l-3.7 2 .8-4.1L2 6.3l4.2-.5z",
   plus: "M8 3v10M3 8h10",
-  lock: "M4 7.500h8v6H4zM5.500 7.500V5.300a2.500 2.500 0 0 1 5 0v2.200",
-  gear: "M8 10.200a2.200 2.200 0 1 0 0-4.400 2.200 2.200 0 0 0 0 4.400zM8 1.800l.7 2 2.100-.5.9 1.900 1.900 1-.6 2 1.200 1.800-1.700 1.300-.1 2.200-2.200-.1L8 14.200l-1.800-1.300-2.200.1-.1-2.200L2.200 9.500 3.400 8l-.6-2 1.900-1 .9-1.900 2.100.5z",
-  tie: "M2.500 3v10M13.500 3v10M5 8h6M6.800 6L5 8l1.800 2M9.200 6L11 8l-1.800 2",
-  copy: "M5.500 5.500h8v8h-8zM3.500 10.500h-1v-8h8v1",
+  gear: "M8 10.2a2.2 2.2 0 1 0 0-4.4 2.2 2.2 0 0 0 0 4.4zM8 1.8l.7 2 2.1-.5.9 1.9 1.9 1-.6 2 1.2 1.8-1.7 1.3-.1 2.2-2.2-.1L8 14.2l-1.8-1.3-2.2.1-.1-2.2L2.2 9.5 3.4 8l-.6-2 1.9-1 .9-1.9 2.1.5z",
+  tie: "M2.5 3v10M13.5 3v10M5 8h6M6.8 6L5 8l1.8 2M9.2 6L11 8l-1.8 2",
+  copy: "M5.5 5.5h8v8h-8zM3.5 10.5h-1v-8h8v1",
 };
 
 /** @typedef {keyof typeof PATHS} IconName */
 
-/** @param {IconName} name @returns {SVGSVGElement} */
-export function icon(name) {
-  const svg = /** @type {SVGSVGElement} */ (document.createElementNS(SVG, "svg"));
-  svg.setAttribute("viewBox", "0 0 16 16");
-  svg.setAttribute("class", "icon");
-  svg.setAttribute("aria-hidden", "true");
-  const path = document.createElementNS(SVG, "path");
-  path.setAttribute("d", PATHS[name]);
-  svg.append(path);
-  return svg;
+/** @param {string} cls @param {string} box @param {[string, string][]} paths each with its class @returns {SVGSVGElement} */
+function drawing(cls, box, paths) {
+  const draw = (/** @type {string} */ tag, /** @type {Props} */ props) => {
+    const element = document.createElementNS(SVG, tag);
+    set(element, props);
+    return element;
+  };
+  const svg = draw("svg", { class: cls, viewBox: box, "aria-hidden": "true" });
+  svg.append(...paths.map(([d, part]) => draw("path", { d, class: part })));
+  return /** @type {SVGSVGElement} */ (svg);
 }
 
-/** The mark of tailws: lines of a log, the last one alive. @returns {SVGSVGElement} */
-export function logo() {
-  const svg = /** @type {SVGSVGElement} */ (document.createElementNS(SVG, "svg"));
-  svg.setAttribute("viewBox", "0 0 20 20");
-  svg.setAttribute("class", "logo");
-  svg.setAttribute("aria-hidden", "true");
-  for (const [d, part] of [["M2 5h9", "a"], ["M2 10h16", "a"], ["M6 15h5", "a"], ["M14 10v5h4", "b"]]) {
-    const path = document.createElementNS(SVG, "path");
-    path.setAttribute("d", d);
-    path.setAttribute("class", `logo-${part}`);
-    svg.append(path);
-  }
-  return svg;
-}
+/** @param {IconName} name */
+export const icon = (name) => drawing("icon", "0 0 16 16", [[PATHS[name], ""]]);
+
+/** The mark of tailws: lines of a log, the last one alive. */
+export const logo = () => drawing("logo", "0 0 20 20", [["M2 5h9M2 10h16M6 15h5", "logo-a"], ["M14 10v5h4", "logo-b"]]);
 
 /** @type {Set<(now: number) => void>} */
 const wanted = new Set();

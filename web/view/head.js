@@ -40,7 +40,7 @@
  */
 
 import { bodyOf, MAX_CHIPS, parseBody, parseTyped, PRESETS, typedOf } from "../model/filters.js";
-import { attribute, fill, h, icon, say, show } from "./dom.js";
+import { attribute, fill, h, icon, pressed, say, show, toggle } from "./dom.js";
 
 export class Header {
   /** @param {HeaderHost} host */
@@ -277,13 +277,3 @@ export class FilterBar {
 function same(a, b) {
   return a.kind === b.kind && a.form === b.form && a.text === b.text && a.word === b.word && a.caseRule === b.caseRule;
 }
-
-/** @param {string} text @param {string} title */
-function toggle(text, title) {
-  const button = h("button", { type: "button", class: "toggle", title, "aria-label": title, "aria-pressed": "false", onclick: () =>
-    attribute(button, "aria-pressed", String(!pressed(button))) }, text);
-  return button;
-}
-
-/** @param {Element} button */
-const pressed = (button) => button.getAttribute("aria-pressed") === "true";

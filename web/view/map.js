@@ -313,7 +313,7 @@ export class LogMap {
     if (scale && !this.loaded) {
       const at = fraction * scale.bytes;
       const ms = this.#timeAt(at);
-      const file = scale.fileAt(at)?.name.split("/").pop() ?? "";
+      const file = scale.fileAt(at).split("/").pop();
       text = [ms ? dateTime(ms, this.host.zone()) : percent(fraction), file].join("  ");
     } else text += " of the loaded lines";
     say(this.tip, text);

@@ -77,6 +77,6 @@ test("property: any fragment is read within bounds", () => {
 
 test("a link that would be too long says which part it is", () => {
   const long = { panes: [{ ...emptyPane(), sources: ["a"], chips: chips("漢".repeat(1000)) }] };
-  assert.match(tooLong(long) ?? "", /the show filter "漢+…" is the longest/);
+  assert.match(tooLong(long) ?? "", /“show=漢+…” is the longest/);
   assert.equal(tooLong({ panes: [emptyPane()] }), null);
 });

@@ -1,9 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { jsonEscapes } from "../../../web/model/escapes.js";
 import { expandLine } from "../../../web/model/extract.js";
-import { detectFormat, parseLine, valueOf } from "../../../web/model/fields.js";
+import { detectFormat, jsonEscapes, parseLine, valueOf } from "../../../web/model/fields.js";
 import { random } from "./random.js";
 
 /** @param {string} line */
