@@ -251,10 +251,15 @@ class _Outline:
                     errors[bucket] += some_errors * share
                     known[bucket] += edge - low
                     low, bucket = edge, bucket + 1
-        out: list[Bucket] = [
-            (round(some / (seen / width)), round(bad / (seen / width))) if seen else None
-            for some, bad, seen in zip(lines, errors, known, strict=True)
-        ]
+        out: list[Bucket] = []
+        more, worse = 0.0, 0.0  # what rounding left is passed on, so that no line is told twice
+        for some, bad, seen in zip(lines, errors, known, strict=True):
+            if not seen:
+                out.append(None)
+                continue
+            more, worse = more + some * width / seen, worse + bad * width / seen
+            out.append((round(more), round(worse)))
+            more, worse = more - round(more), worse - round(worse)
         return Report(out, round(sum(known)), whole.size, done)
 
 

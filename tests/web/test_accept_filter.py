@@ -65,6 +65,17 @@ def test_what_is_typed_is_shown_hidden_or_marked(visit: Visit, daemon: Daemon) -
     until(lambda: len(customers(page)) > 4 and "6" not in customers(page))
 
 
+def test_the_total_of_a_small_log_is_exact(visit: Visit) -> None:
+    """How many lines there are, and how many of them a filter shows, is counted and not guessed where
+    all of the log is held, however it was opened."""
+    with Daemon({"app": "app.log"}) as daemon:
+        daemon.append("app.log", *map(line, range(310)))
+        page = visit(daemon.url)
+        until(lambda: page.inner_text(".filter-count") == "All lines 310")
+        add_filter(page, "c_3")
+        until(lambda: page.inner_text(".filter-count") == "44 of 310")
+
+
 def test_all_filters_off_at_the_same_line(visit: Visit, daemon: Daemon) -> None:
     r"""\ takes all filters away and brings them back; the line before the eyes does not move."""
     page = visit(daemon.url)
