@@ -66,8 +66,8 @@ def test_what_is_typed_is_shown_hidden_or_marked(visit: Visit, daemon: Daemon) -
 
 
 def test_the_total_of_a_small_log_is_exact(visit: Visit) -> None:
-    """How many lines there are, and how many of them a filter shows, is counted and not guessed where
-    all of the log is held, however it was opened."""
+    """How many lines there are, and how many of them a filter shows, is counted and not guessed
+    where all of the log is held."""
     with Daemon({"app": "app.log"}) as daemon:
         daemon.append("app.log", *map(line, range(310)))
         page = visit(daemon.url)
