@@ -118,7 +118,7 @@ class Cursor(NamedTuple):
     tail: int  # CRC-32 of the min(ANCHOR, offset) bytes before the offset
 
     def __str__(self) -> str:
-        return f"{self.file:x}.{self.birth:x}.{self.offset:x}.{self.head:x}.{self.tail:x}"
+        return cursor_text(*self)
 
     @classmethod
     def parse(cls, text: str) -> Cursor | None:
@@ -130,6 +130,12 @@ class Cursor(NamedTuple):
         return cls(file, birth, offset, head, tail)
 
 
+def cursor_text(file: int, birth: int, offset: int, head: int, tail: int) -> str:
+    """The text of a cursor, without making one: there is one for each block of lines."""
+    return _TEXT % (file, birth, offset, head, tail)
+
+
+_TEXT = "%x.%x.%x.%x.%x"
 _CURSOR = re.compile(
     r"([0-9a-f]{1,8})\.([0-9a-f]{1,13})\.([0-9a-f]{1,15})\.([0-9a-f]{1,8})\.([0-9a-f]{1,16})",
     re.ASCII,

@@ -26,7 +26,7 @@ import stat
 import zlib
 from collections.abc import Iterator
 from enum import Enum
-from typing import Final, Self
+from typing import ClassVar, Final, Self
 
 from tailws.logs.identity import (
     ANCHOR,
@@ -35,6 +35,7 @@ from tailws.logs.identity import (
     Identity,
     birth_ms,
     coarse_time,
+    cursor_text,
     file_number,
     find_inode,
     identify,
@@ -53,9 +54,6 @@ SCAN = 256 * 1024
 #: How often a page that is not in the cache is waited for before the read may block, for file
 #: systems whose read-ahead does nothing.
 COLD_TRIES = 64
-#: What is read goes through here: a buffer for each read would be allocated and cleared for the
-#: few bytes that are new. It has the size of the largest read so far.
-_buffer = bytearray()
 
 
 class Later(Enum):
@@ -114,11 +112,8 @@ class Place:
         if self._cursor is None:
             tail = zlib.crc32(self.anchor) if self.offset else self.segment.begun
             segment = self.segment
-            self._cursor = str(
-                Cursor(
-                    segment.number, segment.birth, self.offset, segment.head_crc(self.offset), tail
-                )
-            )
+            head = segment.head_crc(self.offset)
+            self._cursor = cursor_text(segment.number, segment.birth, self.offset, head, tail)
         return self._cursor
 
     def stands_for(self, before: Place) -> None:
@@ -209,6 +204,10 @@ class Link:
 
 class Segment:
     """One growing sequence of bytes, and the descriptor that it is read through."""
+
+    #: What is read goes through here: a buffer for each read would be allocated and cleared for the
+    #: few bytes that are new. It has the size of the largest read so far.
+    _buffer: ClassVar = memoryview(b"")
 
     __slots__ = (
         "__weakref__",
@@ -382,10 +381,11 @@ class Segment:
         fd = self.fd if self.fd >= 0 else self.reopen()
         self.touched = True
         if self._nowait:
-            if size > len(_buffer):
-                _buffer.extend(bytes(size - len(_buffer)))
+            buffer = Segment._buffer
+            if size > len(buffer):
+                buffer = Segment._buffer = memoryview(bytearray(size))
             try:
-                count = os.preadv(fd, [memoryview(_buffer)[:size]], offset, self._nowait)
+                count = os.preadv(fd, [buffer[:size]], offset, self._nowait)
                 if count < size and not (offset + count) % PAGE:
                     self._read_on(fd, offset + count)
             except BlockingIOError:
@@ -399,7 +399,7 @@ class Segment:
                 self._nowait = 0
             else:
                 self._cold = 0
-                return bytes(memoryview(_buffer)[:count])
+                return buffer[:count].tobytes()
         self._cold = 0
         return os.pread(fd, size, offset)
 

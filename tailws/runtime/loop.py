@@ -83,6 +83,7 @@ class Loop:
         self.busy = 0.0  # seconds spent in callbacks, since the start
         self.longest = 0.0  # the longest turn since whoever reports it set it back to 0
         self._selector = selector if selector is not None else selectors.DefaultSelector()
+        self._keys: dict[int, selectors.SelectorKey] = {}  # by descriptor, as registered now
         self._timers: list[Timer] = []
         self._made = 0
         self._cancelled = 0
@@ -95,19 +96,20 @@ class Loop:
         self._running = False
         self._closed = False
         self._wake_r, self._wake_w = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        self._selector.register(self._wake_r, READ, self._on_wake)
+        self.register(self._wake_r, READ, self._on_wake)
 
     # -- descriptors
 
     def register(self, fd: int, events: int, ready: Ready) -> None:
         """Call `ready(mask)` whenever `fd` is ready for any of `events` (READ | WRITE)."""
-        self._selector.register(fd, events, ready)
+        self._keys[fd] = self._selector.register(fd, events, ready)
 
     def modify(self, fd: int, events: int, ready: Ready) -> None:
-        self._selector.modify(fd, events, ready)
+        self._keys[fd] = self._selector.modify(fd, events, ready)
 
     def unregister(self, fd: int) -> None:
         self._selector.unregister(fd)
+        del self._keys[fd]
 
     # -- time
 
@@ -193,7 +195,7 @@ class Loop:
         start = self.clock()
         if self._pending_signals:  # before all else: one may change what the rest means
             self._run_signals()
-        keys = self._selector.get_map()
+        keys = self._keys
         for key, mask in ready:
             if keys.get(key.fd) is key:  # an earlier callback may have unregistered it
                 try:
@@ -217,7 +219,7 @@ class Loop:
 
     def _changed(self, key: selectors.SelectorKey, mask: int) -> None:
         """The registration was modified in this turn: call if it is the same and still asks."""
-        now = self._selector.get_map().get(key.fd)
+        now = self._keys.get(key.fd)
         if now is not None and now.data == key.data and now.events & mask:
             try:
                 now.data(now.events & mask)

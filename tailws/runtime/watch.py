@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import logging
 import os
+import struct
 from collections.abc import Callable
 
 from watchdog.observers.inotify_c import (
@@ -49,15 +50,34 @@ IN_DIRECTORY = Mask(
 IN_FILE = Mask(_C.IN_MODIFY)
 
 
+#: Bytes for one read(2): 256 events of files. What does not fit is there at the next turn.
+EVENT_BYTES = 4096
+#: Of `struct inotify_event`: watch, mask, cookie, length of the name that follows.
+_EVENT = struct.Struct("iIII")
+#: One for all: there is nothing more to tell, and making it costs more than handing it on.
+_WRITTEN = InotifyEvent(WatchDescriptor(0), IN_FILE, 0, b"")
+
+
 class _Inotify(InotifyFD):
-    """Watchdog's inotify for a selector."""
+    """Watchdog's inotify for a selector, which says when there is something to read."""
 
     def fileno(self) -> int:
         return self._inotify_fd
 
-    def _read_event_buffer(self, event_buffer_size: int) -> bytes:
-        """Without a look at whether there is something, which the selector has said."""
-        return os.read(self._inotify_fd, event_buffer_size)
+    def take(self) -> None:
+        """Read once, and hand each event to those who watch."""
+        data = os.read(self._inotify_fd, EVENT_BYTES)
+        at = 0
+        while at < len(data):
+            wd, mask, cookie, length = _EVENT.unpack_from(data, at)
+            at += _EVENT.size + length
+            if mask == IN_FILE:  # nearly all
+                watch = self._watch_for_wd.get(wd)
+                for callback in watch.callbacks.values() if watch is not None else ():
+                    callback.on_event(_WRITTEN)
+            elif wd != -1 or mask & _C.IN_Q_OVERFLOW:
+                name = data[at - length : at].rstrip(b"\0")
+                self.handle_event(InotifyEvent(wd, mask, cookie, name))
 
     def close(self) -> None:
         self._is_reading = False  # nobody is inside `read_events`: it may close the descriptors
@@ -67,10 +87,13 @@ class _Inotify(InotifyFD):
 class Watched:
     """One watch. `close` gives it back; `alive` turns False when the kernel has dropped it."""
 
-    __slots__ = ("_watch", "alive", "events", "hint", "number", "wd")
+    __slots__ = ("_changed", "_watch", "alive", "events", "hint", "number", "wd")
 
-    def __init__(self, watch: Watch, number: int, hint: Callable[[], None]) -> None:
+    def __init__(
+        self, watch: Watch, changed: set[Watched], number: int, hint: Callable[[], None]
+    ) -> None:
         self._watch = watch
+        self._changed = changed  # those that have something to tell
         self.number = number
         self.hint = hint
         self.wd = WatchDescriptor(-1)
@@ -81,14 +104,14 @@ class Watched:
         self.events += 1
         if event.mask & (_C.IN_MOVE_SELF | _C.IN_DELETE_SELF):
             self.alive = False  # it goes on showing the old directory under a new name
-        self._watch._note(self)
+        self._changed.add(self)
 
     def on_watch_deleted(self, wd: WatchDescriptor) -> None:  # noqa: ARG002 (watchdog's interface)
         self.alive = False
-        self._watch._note(self)
+        self._changed.add(self)
 
     def on_queue_overflow(self) -> None:
-        self._watch._note(self)
+        self._changed.add(self)
 
     def close(self) -> None:
         self._watch._remove(self)
@@ -106,7 +129,7 @@ class Watch:
         self.limit = limit  # may be changed at any time
         self._enabled = enabled
         self._inotify: _Inotify | None = None
-        self._changed: dict[int, Watched] = {}
+        self._changed: set[Watched] = set()
         self._count = 0
         self._next = 0
         self._told: set[str] = set()
@@ -144,7 +167,7 @@ class Watch:
             self._tell("the limit of watches is reached", "limits.files.watches")
             return None
         self._next += 1
-        watched = Watched(self, self._next, hint)
+        watched = Watched(self, self._changed, self._next, hint)
         try:
             if self._inotify is None:
                 self._inotify = _Inotify()
@@ -165,7 +188,7 @@ class Watch:
             return
         wd, watched.wd = watched.wd, WatchDescriptor(-1)
         self._count -= 1
-        self._changed.pop(watched.number, None)
+        self._changed.discard(watched)
         if self._inotify is not None and watched.alive:
             try:
                 self._inotify.remove_callbacks([(wd, CallbackId(watched.number))])
@@ -178,15 +201,10 @@ class Watch:
             self._told.add(where)
             log.warning("inotify: %s (%s); files without a watch are polled", why, where)
 
-    def _note(self, watched: Watched) -> None:
-        self._changed[watched.number] = watched
-
     def _read(self, _mask: int) -> None:
         """Take what there is, then give each watch one hint for all its events."""
         if self._inotify is None:
             return
-        for event in self._inotify.read_events():
-            self._inotify.handle_event(event)
+        self._inotify.take()
         while self._changed:
-            _, watched = self._changed.popitem()
-            watched.hint()
+            self._changed.pop().hint()
