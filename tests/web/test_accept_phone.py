@@ -21,8 +21,9 @@ SIZES = [(390, 844), (320, 568)]
 
 @pytest.fixture
 def daemon() -> Iterator[Daemon]:
-    """A daemon on two logs, one with long lines."""
-    real = Daemon({"app": "app.log", "shop/other": "other.log"})
+    """A daemon on three logs: with long lines, with some, and with a few."""
+    real = Daemon({"app": "app.log", "shop/other": "other.log", "few": "few.log"})
+    real.append("few.log", *map(line, range(3)))
     real.append("other.log", *map(line, range(5000, 5040)))
     real.append("app.log", *(f"{line(i)} {'word ' * (i % 40)}" for i in range(3000)))
     with real:
@@ -154,12 +155,43 @@ def test_what_stands_in_the_text_can_be_touched_too(visit: Visit, daemon: Daemon
     assert not page.evaluate(wide)
 
 
+def swipes(page: Any) -> Callable[[int], None]:
+    """Return a finger that moves over the log by so many pixels, downwards if positive."""
+    session = page.context.new_cdp_session(page)
+
+    def touch(kind: str, *y: int) -> None:
+        points = [{"x": 150, "y": at} for at in y]
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    def swipe(distance: int) -> None:
+        step = 40 if distance > 0 else -40
+        start = 200 if distance > 0 else 600
+        touch("touchStart", start)
+        for y in range(start, start + distance + (1 if distance > 0 else -1), step):
+            touch("touchMove", y)
+        touch("touchEnd")
+
+    return swipe
+
+
+def test_a_swipe_goes_on_where_there_is_nothing_to_scroll(visit: Visit, daemon: Daemon) -> None:
+    """Of a log that fits the screen a swipe downwards reads, and one upwards follows again."""
+    page = phone(visit, f"{daemon.url}#s=few", (390, 844))
+    following(page, 2)
+    swipe = swipes(page)
+    swipe(200)
+    until(lambda: mode(page) == "Reading")
+    swipe(-200)
+    until(lambda: mode(page) == "Following")
+    daemon.append("few.log", line(3))
+    following(page, 3)
+
+
 def test_a_swipe_is_not_disturbed(visit: Visit, daemon: Daemon) -> None:
     """A touch upwards reads at once; history that is put in front while the finger moves writes no
     scroll position, so momentum goes on."""
     page = phone(visit, f"{daemon.url}#s=app", (390, 844))
     following(page, 2999)
-    session = page.context.new_cdp_session(page)
     page.evaluate("""() => {
       const el = document.querySelector('.scroller');
       const own = Object.getOwnPropertyDescriptor(Element.prototype, 'scrollTop');
@@ -168,17 +200,7 @@ def test_a_swipe_is_not_disturbed(visit: Visit, daemon: Daemon) -> None:
       Object.defineProperty(el, 'scrollTop', {get() { return own.get.call(this); },
         set(v) { if (window.armed) window.writes++; own.set.call(this, v); }});
     }""")
-
-    def touch(kind: str, *y: int) -> None:
-        points = [{"x": 150, "y": at} for at in y]
-        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
-
-    def swipe(distance: int) -> None:
-        touch("touchStart", 200)
-        for y in range(200, 201 + distance, 40):
-            touch("touchMove", y)
-        touch("touchEnd")
-
+    swipe = swipes(page)
     with Stream(daemon, "app.log", 200, 3000):
         swipe(200)
         until(lambda: mode(page) == "Reading")

@@ -73,7 +73,8 @@ export function wrap(text, columns, indent = HANG) {
     }
     column += cell;
     i += size;
-    if (breaksAfter(code)) chance = i;
+    // The two slashes of an address stay together, and with what is behind them.
+    if (breaksAfter(code) && !(code === 0x2f && (text[i] === "/" || text[i - 2] === "/"))) chance = i;
   }
   if (breaks[breaks.length - 1] === text.length) breaks.pop();
   return breaks;

@@ -3,7 +3,7 @@
  *
  *   openSettings(storage, basePath) -> Settings
  *   Settings.get(name) / .set(name, value)      the simple values of DEFAULTS
- *   Settings.log(source) / .setLog(source, {wrap?, raw?, seen?, zone?})   per log, 200 kept, LRU
+ *   Settings.log(source) / .setLog(source, {wrap?, raw?})   per log, 200 kept, LRU
  *   Settings.views() / .saveView(name, address) / .removeView(name)
  *   Settings.learned(hint) / .learn(hint)       hints of the status bar that were used once
  *   Settings.stored                             false when the browser refuses to keep anything
@@ -27,7 +27,7 @@ const MAX_ADDRESS = 8192;
  * @typedef {{theme: Theme, density: Density, times: TimeDisplay, announce: Announce,
  *   sidebar: number, sidebarOpen: boolean, singleKeys: boolean, ctrlF: boolean,
  *   plainScrollbar: boolean, numbers: boolean, folders: string[]}} Values
- * @typedef {{wrap?: boolean, raw?: boolean, seen?: string, zone?: string}} LogSettings
+ * @typedef {{wrap?: boolean, raw?: boolean}} LogSettings
  * @typedef {{name: string, address: string}} View
  * @typedef {{getItem(key: string): string | null, setItem(key: string, value: string): void}} Store
  */
@@ -80,13 +80,11 @@ const asArray = (v) => (Array.isArray(v) ? v : []);
 
 /** @param {unknown} v @returns {LogSettings} */
 function cleanLog(v) {
-  const { wrap, raw, seen, zone } = asObject(v);
+  const { wrap, raw } = asObject(v);
   /** @type {LogSettings} */
   const clean = {};
   if (typeof wrap === "boolean") clean.wrap = wrap;
   if (typeof raw === "boolean") clean.raw = raw;
-  if (isText(seen, MAX_NAME)) clean.seen = seen;
-  if (isText(zone, 64)) clean.zone = zone;
   return clean;
 }
 

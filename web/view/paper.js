@@ -17,6 +17,8 @@ import { h } from "./dom.js";
 /** A scroll event this long after wheel, touch or key is still the user's. */
 const OWN = 800;
 const IDLE = 150;
+/** A finger that moves farther than this means it, px. */
+const SWIPE = 24;
 /** The tallest paper; see the layout. */
 const TALLEST = 16_000_000;
 
@@ -44,6 +46,8 @@ export class Paper {
     this.line = 20;
     this.own = -Infinity;
     this.touching = false;
+    /** Where a finger began. */
+    this.finger = 0;
     this.idleTimer = 0;
     /** Counts what we wrote, for whoever checks that reading is never disturbed. */
     this.writes = 0;
@@ -51,7 +55,8 @@ export class Paper {
     const { el } = this;
     el.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     el.addEventListener("wheel", (event) => this.#wheel(event), { passive: true });
-    el.addEventListener("touchstart", () => this.#touch(true), { passive: true });
+    el.addEventListener("touchstart", (event) => this.#touch(true, event), { passive: true });
+    el.addEventListener("touchmove", (event) => this.#swiped(event.touches[0].clientY), { passive: true });
     el.addEventListener("touchend", () => this.#touch(false), { passive: true });
     el.addEventListener("touchcancel", () => this.#touch(false), { passive: true });
     this.observer = new ResizeObserver(() => {
@@ -76,18 +81,28 @@ export class Paper {
   #wheel(event) {
     this.own = performance.now();
     if (event.deltaY < 0) this.host.up();
-    // With the end in view there is nothing to scroll: the wish to go down is all that there is.
-    else if (event.deltaY > 0 && this.top + this.height >= this.tall - 1) {
-      this.host.scrolled(true);
-      this.host.moved();
-    }
+    else if (event.deltaY > 0) this.#further();
     // The browser scrolls by itself; with Alt, five times as far.
     if (event.altKey) this.el.scrollTop += event.deltaY * 4;
   }
 
-  /** @param {boolean} on */
-  #touch(on) {
+  /** With the end in view there is nothing to scroll: the wish to go down is all that there is. */
+  #further() {
+    if (this.top + this.height < this.tall - 1) return;
+    this.host.scrolled(true);
+    this.host.moved();
+  }
+
+  /** @param {number} y of a finger, which drags the paper */
+  #swiped(y) {
+    if (y - this.finger > SWIPE) this.host.up();
+    else if (this.finger - y > SWIPE) this.#further();
+  }
+
+  /** @param {boolean} on @param {TouchEvent} [event] */
+  #touch(on, event) {
     this.touching = on;
+    this.finger = event?.touches[0].clientY ?? 0;
     this.own = performance.now();
   }
 

@@ -313,7 +313,7 @@ export class Notify {
     this.timer = setTimeout(() => {
       this.timer = 0;
       this.last = Date.now();
-      if (!this.away || typeof Notification === "undefined" || Notification.permission !== "granted") return;
+      if (!this.waiting.size || !this.away || typeof Notification === "undefined" || Notification.permission !== "granted") return;
       const texts = [...this.waiting].map(([{ source, words }, { lines, line }]) => {
         const what = words ? `${plural(lines, "line")} with ${words}` : plural(lines, "error");
         return visible(`${what} in ${source}${line && lines === 1 ? `: ${line}` : ""}`);

@@ -18,7 +18,7 @@ test("what is set is there at the next visit, under one key for each base path",
   const store = memory();
   const settings = openSettings(() => store, "/logs/");
   settings.set("theme", "light");
-  settings.setLog("app/orders", { wrap: true, seen: "c1" });
+  settings.setLog("app/orders", { wrap: true });
   settings.setLog("app/orders", { raw: true });
   settings.saveView("Errors", "s=app/orders&show=ERROR");
   settings.learn("Space");
@@ -26,7 +26,7 @@ test("what is set is there at the next visit, under one key for each base path",
 
   const again = openSettings(() => store, "/logs/");
   assert.equal(again.get("theme"), "light");
-  assert.deepEqual(again.log("app/orders"), { wrap: true, raw: true, seen: "c1" });
+  assert.deepEqual(again.log("app/orders"), { wrap: true, raw: true });
   assert.deepEqual(again.views(), [{ name: "Errors", address: "s=app/orders&show=ERROR" }]);
   assert.ok(again.learned("Space"));
   assert.equal(openSettings(() => store, "/other/").get("theme"), "auto");
@@ -66,7 +66,7 @@ test("garbage in storage is not believed, whatever its shape", () => {
   const r = random(7);
   const shapes = ["", "{", "null", "[]", "1", JSON.stringify({ version: 2, values: { theme: "dark" } })];
   for (let i = 0; i < 300; i += 1) {
-    const odd = () => r.pick([null, 1, -1, "x", true, [], {}, [[]], [["a", 1]], [["a", { seen: 5 }]], r.text(9)]);
+    const odd = () => r.pick([null, 1, -1, "x", true, [], {}, [[]], [["a", 1]], [["a", { wrap: 5 }]], r.text(9)]);
     shapes.push(JSON.stringify({ version: 1, values: r.pick([odd(), { theme: odd(), sidebar: odd(),
       folders: odd() }]), logs: odd(), views: odd(), learned: odd() }));
   }

@@ -24,6 +24,11 @@ test("breaks come after spaces and the signs of addresses, else at the cell", ()
   assert.deepEqual(lines("x".repeat(40), 16), ["x".repeat(16), "x".repeat(14), "x".repeat(10)]);
 });
 
+test("the slashes of an address stay together, and with its host", () => {
+  assert.deepEqual(lines("see https://example.org/a/b", 13), ["see ", "https://exa", "mple.org/a/", "b"]);
+  assert.deepEqual(lines("a b //srv/share", 8), ["a b ", "//srv/", "share"]);
+});
+
 test("a space at the edge hangs over it and makes no line of its own", () => {
   assert.deepEqual(lines(`${"x".repeat(16)} y`, 16), [`${"x".repeat(16)} `, "y"]);
   assert.deepEqual(wrap(`${"x".repeat(16)} `, 16), []);
