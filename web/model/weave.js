@@ -3,7 +3,7 @@
  *
  * Live lines are placed by time, but only below what the user has before his eyes, or, while
  * following, within the last two seconds; what comes later than that is placed on arrival and
- * marked as late. Backwards, a line is placed only when every log is loaded to before its time (the
+ * marked as late. Where more come than can be put in order, they stand as they come. Backwards, a line is placed only when every log is loaded to before its time (the
  * watermark), so that nothing is ever inserted between rows already read. Lines that wait for the
  * watermark stay in a buffer of their log.
  *
@@ -15,10 +15,13 @@
 
 import { cut, merged, notBefore, parted, SETTLE, timesOf } from "./order.js";
 
+/** Lines a second beyond which they are not put in order. */
+const FASTEST = 20_000;
+
 export class Weave {
   /**
    * @param {import("./blocks.js").Blocks} blocks
-   * @param {Pick<Host, "following" | "timeOf" | "floor">} host
+   * @param {Pick<Host, "following" | "timeOf" | "floor" | "now">} host
    */
   constructor(blocks, host) {
     this.blocks = blocks;
@@ -29,6 +32,10 @@ export class Weave {
     this.ahead = new Map();
     /** The latest time of a line. */
     this.newest = -Infinity;
+    /** Whether lines come too fast; and how many have come, since when. */
+    this.hurried = false;
+    this.came = 0;
+    this.since = 0;
   }
 
   clear() {
@@ -53,6 +60,14 @@ export class Weave {
    * @returns {void}
    */
   arrive(block) {
+    const passed = this.host.now() - this.since;
+    if (passed >= 1000) {
+      this.hurried = this.came * 1000 > FASTEST * passed;
+      this.since += passed;
+      this.came = 0;
+    }
+    this.came += block.count;
+    if (this.hurried) return this.blocks.append(block);
     const times = timesOf(block, this.host.timeOf);
     const { blocks } = this;
     // What was there before the first live line counts too.
@@ -74,6 +89,7 @@ export class Weave {
       blocks.insert(place, part);
     }
     this.newest = Math.max(this.newest, times[times.length - 1]);
+    return undefined;
   }
 
   /**

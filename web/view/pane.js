@@ -625,7 +625,7 @@ export class Pane extends Reader {
       }
     }
     facts.push(["in memory", count(feed.blocks.lines), "lines"]);
-    if (feed.merged) facts.push(["merged by time,", zone, ""]);
+    if (feed.merged) facts.push(feed.weave.hurried ? ["merged by arrival:", "20,000 lines/s", "and more"] : ["merged by time,", zone, ""]);
     return facts;
   }
 

@@ -17,7 +17,7 @@ const times = (/** @type {string[]} */ rows) => rows.filter((row) => !row.starts
 /** @param {object} [more] */
 function weave(more = {}) {
   const blocks = new Blocks();
-  const host = { following: () => true, floor: () => blocks.end, timeOf, ...more };
+  const host = { following: () => true, floor: () => blocks.end, timeOf, now: () => 0, ...more };
   return { blocks, weave: new Weave(blocks, host) };
 }
 
@@ -27,6 +27,24 @@ function lateOf(blocks) {
   for (const block of blocks.list) for (const [i, ms] of block.late ?? []) late.set(block.line(i), ms);
   return late;
 }
+
+test("lines that come too fast stand as they come, and are put in order again when they do not", () => {
+  let now = 1000;
+  const { blocks, weave: woven } = weave({ now: () => now });
+  const send = (/** @type {string} */ log, /** @type {number} */ time, count = 1) =>
+    woven.arrive(blockOf(log, Array.from({ length: count }, (_, n) => `${log} ${n} ${time}`), { t: time }));
+  send("a", 900, 30_000);
+  now += 1000;
+  send("a", 1900);
+  send("b", 1800);
+  assert.ok(woven.hurried);
+  assert.deepEqual(times(rowsOf(blocks)).slice(-2), [1900, 1800]);
+  now += 1000;
+  send("a", 2900);
+  send("b", 2800);
+  assert.ok(!woven.hurried);
+  assert.deepEqual(times(rowsOf(blocks)).slice(-2), [2800, 2900]);
+});
 
 test("property: live lines are in the order of time, each log in its own, late ones marked", () => {
   const r = random(25);
