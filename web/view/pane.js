@@ -39,7 +39,7 @@ import { THIRD } from "./viewport.js";
 /** A new window may be empty for this long before the old rows go, ms. */
 const PATIENCE = 150;
 /** Errors and warnings that are counted in a frame while one follows. */
-const SUSPECTS = 200;
+const SUSPECTS = 50;
 /** What comes so soon after one is back came while one was away, ms. */
 const AWAITED = 20_000;
 /** Lines that decide on the format of a log. */
@@ -366,7 +366,7 @@ export class Pane extends Reader {
     const { errors, warnings } = countLevels(text, 0, most);
     this.suspects += errors + warnings;
     this.turn({ type: "arrived", lines, errors });
-    this.host.changed();
+    this.flows();
     if (!live) return;
     this.lastLine = Date.now();
     this.rates.from += lines;

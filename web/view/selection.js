@@ -12,7 +12,8 @@
  */
 
 import { stripControls } from "../model/ansi.js";
-import { resolve } from "../model/block.js";
+import { blockOf, resolve } from "../model/block.js";
+import { merged } from "../model/order.js";
 import { filterKeys } from "../model/protocol.js";
 import { fileRange } from "../model/runs.js";
 import { plural } from "../model/words.js";
@@ -48,7 +49,7 @@ export class Picked {
   /** Where they are, when not all of them are held. */
   get far() {
     const { from, to, ends } = this;
-    if (!from || !to || !ends || ends[0].source !== ends[1].source) return null;
+    if (!from || !to || !ends) return null;
     return Number.isNaN(this.blocks.ord(from)) || Number.isNaN(this.blocks.ord(to)) ? ends : null;
   }
 
@@ -125,47 +126,73 @@ const MOST = 4 << 20;
 const PAGE = 5000;
 
 /**
- * The lines of one log from one place to another, asked of the daemon.
+ * The lines of some logs from one place to another, asked of the daemon; those of several are put in
+ * the order of their times.
  * @param {[Spot, Spot]} ends both included
+ * @param {string[]} sources
+ * @param {(block: import("../model/block.js").Block, i: number) => number} timeOf
  * @param {(command: object) => Promise<import("./socket.js").Answer | null>} ask
  * @param {(lines: number, size: number) => boolean} told how far it is; false: stop
  * @returns {Promise<{text: string, whole: boolean} | null>} null when they are not to be had
  */
-export async function gather(ends, ask, told) {
-  const { source, under } = ends[0];
-  const keys = filterKeys(under);
-  const find = async (/** @type {string} */ cursor, skip = 0, filter = keys) => {
-    const head = (await ask({ type: "locate", source, cursor, skip, ...filter }))?.head;
+export async function gather(ends, sources, timeOf, ask, told) {
+  const keys = filterKeys(ends[0].under);
+  const find = async (/** @type {object} */ place) => {
+    const head = (await ask({ type: "locate", ...place }))?.head;
     return head?.type === "located" && head.cursor !== null ? { cursor: head.cursor, at: head.at ?? NaN } : null;
   };
-  const found = await Promise.all(ends.map((end) => find(end.cursor, end.skip, filterKeys(end.under))));
-  const [from, to] = found.sort((a, b) => (a?.at ?? NaN) - (b?.at ?? NaN));
-  /** @type {string[]} */
-  const all = [];
-  let size = 0;
-  for (let cursor = from?.cursor ?? null; cursor !== null && to && told(all.length, size);) {
-    const { head, body } = (await ask({ type: "history", source, after: cursor, lines: PAGE, ...keys })) ?? {};
-    if (head?.type !== "history") return null;
-    const lines = body?.split("\n") ?? [];
-    const next = head.more ? await find(head.end, 0, {}) : null;
-    const last = !next || next.at > to.at;
-    let count = lines.length;
-    // The page goes beyond the end: how far, only the daemon can tell.
-    for (let low = 0; last && low < count;) {
-      const middle = (low + count) >> 1;
-      const line = await find(cursor, middle);
-      if (line && line.at <= to.at) low = middle + 1;
-      else count = middle;
-    }
-    for (const line of lines.slice(0, count)) {
-      size += line.length + 1;
-      if (size > MOST) return { text: all.join("\n"), whole: false };
-      all.push(line);
-    }
-    if (last) return { text: all.join("\n"), whole: true };
-    cursor = head.end;
+  const found = [];
+  for (const { source, cursor, skip, under, time = 0 } of ends) {
+    const place = await find({ source, cursor, skip, ...filterKeys(under) });
+    if (!place) return null;
+    found.push({ ...place, source, time });
   }
-  return null;
+  const [from, to] = found.sort((a, b) => (a.source === b.source ? a.at - b.at : a.time - b.time));
+  /** @type {import("../model/block.js").Block[]} */
+  const blocks = [];
+  /** @type {string[]} */
+  const cut = [];
+  let lines = 0;
+  let size = 0;
+  for (const source of sources) {
+    // Of the other logs goes what is between the ends in time.
+    const begin = source === from.source ? from : await find({ source, time: from.time });
+    const end = source === to.source ? to.at + 1 : ((await find({ source, time: to.time + 1 }))?.at ?? Infinity);
+    let cursor = begin && begin.at < end ? begin.cursor : null;
+    /** @type {string[]} */
+    const own = [];
+    let room = MOST / sources.length;
+    while (cursor !== null) {
+      if (!told(lines + own.length, size)) return null;
+      const { head, body } = (await ask({ type: "history", source, after: cursor, lines: PAGE, ...keys })) ?? {};
+      if (head?.type !== "history") return null;
+      const page = body?.split("\n") ?? [];
+      const next = head.more ? await find({ source, cursor: head.end }) : null;
+      const last = !next || next.at >= end;
+      let count = page.length;
+      // The page goes beyond the end: how far, only the daemon can tell.
+      for (let low = 0; last && low < count;) {
+        const middle = (low + count) >> 1;
+        const line = await find({ source, cursor, skip: middle, ...keys });
+        if (line && line.at < end) low = middle + 1;
+        else count = middle;
+      }
+      for (const line of page.slice(0, count)) {
+        room -= line.length + 1;
+        if (room < 0) break;
+        own.push(line);
+        size += line.length + 1;
+      }
+      cursor = last || room < 0 ? null : head.end;
+    }
+    if (room < 0) cut.push(source);
+    if (own.length) blocks.push(blockOf({ type: "lines", source, start: "", end: "" }, own.join("\n")));
+    lines += own.length;
+  }
+  const all = sources.length > 1 ? merged(blocks, timeOf) : blocks;
+  // Behind what was left out of one log nothing goes of the others either.
+  const stop = Math.min(all.length, ...cut.map((source) => all.findLastIndex((block) => block.source === source) + 1));
+  return { text: all.slice(0, stop).map(({ text }) => text).join("\n"), whole: !cut.length };
 }
 
 /**
@@ -228,7 +255,8 @@ function pointAt(el, display, breaks) {
 export function pinnedRows() {
   const keys = new Set();
   const selection = getSelection();
-  if (!selection || selection.isCollapsed) return keys;
+  // Not isCollapsed: to answer that, Chromium lays out the page.
+  if (selection?.type !== "Range") return keys;
   for (const node of [selection.anchorNode, selection.focusNode]) {
     const row = rowAt(node);
     if (row?.block) keys.add(keyOf(row.block, row.i));

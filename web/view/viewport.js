@@ -34,6 +34,11 @@ import { pinnedRows } from "./selection.js";
 export const THIRD = 1 / 3;
 /** Viewports held beyond the visible rows before more is asked for. */
 const AHEAD = 3;
+/** How far behind one draws at every frame, and how often at least one draws, ms. */
+const LATE = 40;
+const SELDOM = 100;
+/** Figures that change with every line are drawn this often, ms: more, nobody can read. */
+const READABLE = 200;
 
 let views = 0;
 
@@ -85,16 +90,38 @@ export class Viewport {
     /** Until when the old rows may stay while the new window has none. */
     this.stale = 0;
     this.boxTop = NaN;
-    /** When the oldest line that waits for the next frame was read by the daemon. */
+    /** When the oldest and the newest line that wait for the next frame were read by the daemon. */
     this.pendingT = 0;
+    this.newestT = 0;
     this.behind = 0;
+    this.drawnAt = 0;
     this.closed = false;
-    this.draw = () => this.paint();
+    this.draw = () => (this.late() ? ask(this.draw) : this.paint());
+    this.figures = 0;
   }
 
   /** Lines wait for the next frame that were read at this time. @param {number} t ms */
   waits(t) {
     this.pendingT ||= t;
+    this.newestT = t;
+  }
+
+  /**
+   * Whether this frame had better be left out. The browser hands over messages only between frames,
+   * so who is behind receives first; where not one row would stay, nobody misses the frame.
+   */
+  late() {
+    const { feed, paper } = this;
+    if (!this.following || !this.newestT || (feed.blocks.end - this.lastOrd) * paper.line < paper.height) return false;
+    return this.lag.add(this.newestT, Date.now()) > LATE && performance.now() - this.drawnAt < SELDOM;
+  }
+
+  /** The state line is out of date, by lines that came. */
+  flows() {
+    this.figures ||= setTimeout(() => {
+      this.figures = 0;
+      this.host.changed();
+    }, READABLE);
   }
 
   // What is added by those who build on it.
@@ -223,7 +250,7 @@ export class Viewport {
       this.paper.size(this.paper.tall + Math.max(0, moved), this.paper.wide);
       this.paper.scrollTo(this.paper.top + moved);
     }
-    this.draw();
+    this.paint();
   }
 
   /** The y of the log's end on the paper, where it was reached by the last layout. @type {number | null} */
@@ -238,6 +265,7 @@ export class Viewport {
       ask(this.draw);
       return;
     }
+    this.drawnAt = performance.now();
     this.prepare();
     looks.set({ columns: Math.floor((paper.width - this.gutter() - 18) / paper.cell), line: paper.line });
     const { height } = paper;
@@ -288,7 +316,7 @@ export class Viewport {
       this.behind = Math.max(0, offset === null ? this.lag.add(this.pendingT, Date.now()) : Date.now() + offset - this.pendingT);
       this.pendingT = 0;
     }
-    this.host.changed();
+    this.flows();
   }
 
   gutter() {
@@ -332,7 +360,7 @@ export class Viewport {
     layout.shift(dy);
     paper.size(paper.tall + Math.max(0, dy), paper.wide);
     paper.scrollTo(paper.top + dy);
-    this.draw();
+    this.paint();
   }
 
   /** Moves the current line. @param {number} by */
@@ -393,7 +421,7 @@ export class Viewport {
     paper.mine();
     paper.scrollTo(paper.top + Math.round(by / paper.line) * paper.line);
     paper.wake();
-    this.draw();
+    this.paint();
   }
 
   /** Space: stops; when reading, a page down. */
