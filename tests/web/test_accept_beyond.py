@@ -26,9 +26,15 @@ Visit = Callable[..., Any]
 LINES = 20_000
 
 
+def step(i: int) -> str:
+    """Return line `i` of another log: one half a second behind every third line of the first."""
+    return f"{line(3 * i)[:20]}500Z INFO step {key_of(3 * i)}"
+
+
 @pytest.fixture(scope="module")
 def daemon() -> Iterator[Daemon]:
-    with Daemon({"app": "app.log"}) as daemon:
+    with Daemon({"app": "app.log", "other": "other.log"}) as daemon:
+        daemon.append("other.log", *map(step, range(LINES // 3)))
         daemon.append("app.log", *map(line, range(LINES)))
         yield daemon
 
@@ -65,6 +71,30 @@ def test_lines_that_are_not_loaded_are_copied(visit: Visit, daemon: Daemon) -> N
     settled(page)
     page.evaluate("document.querySelector('#toasts').replaceChildren()")
     assert copied(kept[1], kept[-2]) == "\n".join(written[i] for i in kept[1:-1])
+
+
+def test_lines_of_several_logs_that_are_not_loaded_are_copied(visit: Visit, daemon: Daemon) -> None:
+    """In a merged view a selection that is not all held is fetched from each of the logs, and put
+    together in the order of time."""
+    page = visit(f"{daemon.url}#s=app,other")
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    following(page, LINES - 1)
+    page.keyboard.press("Home")
+    until(lambda: page.locator(".row", has_text=key_of(7)).count())
+    click(page, key_of(7))
+    page.keyboard.press("v")
+    page.keyboard.press("End")
+    until(lambda: page.locator(".row", has_text=key_of(LINES - 5)).count())
+    settled(page)
+    page.locator(".row", has_text=f"step {key_of(LINES - 5)}").click(
+        modifiers=["Shift"], position={"x": 150, "y": 6}
+    )
+    page.keyboard.press("Control+c")
+    until(lambda: page.locator(".toast", has_text="Copied:").count(), "it is copied", 30)
+    both = [*map(line, range(LINES)), *map(step, range(LINES // 3))]
+    first, last = line(7), step((LINES - 5) // 3)
+    expected = [one for one in sorted(both) if first[:24] <= one[:24] <= last[:24]]
+    assert clipboard(page, daemon) == "\n".join(expected)
 
 
 def test_how_much_of_the_log_a_filter_shows(visit: Visit, daemon: Daemon) -> None:

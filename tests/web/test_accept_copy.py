@@ -93,6 +93,35 @@ def test_five_thousand_lines(visit: Visit) -> None:
         assert clipboard(page, daemon) == "\n".join(map(line, range(990, 5991)))
 
 
+def test_whole_lines_by_dragging_before_the_text(visit: Visit) -> None:
+    """The mouse that goes down over the line numbers selects whole lines; beyond the edge of the
+    pane it goes on, and Shift click takes it farther."""
+    with Daemon({"app": "app.log"}) as daemon:
+        daemon.append("app.log", *map(line, range(400)))
+        page = visit(daemon.url)
+        page.context.grant_permissions(ALLOWED)
+        following(page, 399)
+        box = page.locator(".row", has_text=key_of(390)).bounding_box()
+        page.mouse.move(box["x"] + 20, box["y"] + 8)
+        page.mouse.down()
+        page.mouse.move(box["x"] + 30, box["y"] + 68, steps=4)
+        page.mouse.up()
+        until(lambda: page.locator(".row.picked").count() == 4)
+        page.keyboard.press("Control+c")
+        assert clipboard(page, daemon) == "\n".join(map(line, range(390, 394)))
+        assert mode(page) == "Reading"
+        page.mouse.move(box["x"] + 20, box["y"] + 8)
+        page.mouse.down()
+        page.mouse.move(box["x"] + 30, 30, steps=4)
+        until(lambda: 300 in numbers(page), "it scrolls")
+        page.mouse.up()
+        page.locator(".row", has_text=key_of(300)).click(
+            modifiers=["Shift"], position={"x": 130, "y": 6}
+        )
+        page.keyboard.press("Control+c")
+        assert clipboard(page, daemon) == "\n".join(map(line, range(300, 391)))
+
+
 def test_by_keyboard(visit: Visit) -> None:
     """v begins to select whole lines, the arrows extend, y copies."""
     with Daemon({"app": "app.log"}) as daemon:

@@ -63,7 +63,7 @@ export class Actions {
     const ends = pane.picked.far;
     if (!link || !ends) return;
     const box = waiting("Copy");
-    const got = await gather(ends, (command) => link.ask(command), (lines, size) => {
+    const got = await gather(ends, pane.feed.sources, (block, i) => pane.looks.timeOf(block, i), (command) => link.ask(command), (lines, size) => {
       box.say(`${plural(lines, "line")}, ${bytes(size)} so far …`);
       return !box.stopped;
     });

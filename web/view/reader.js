@@ -131,13 +131,17 @@ export class Reader extends Viewport {
     if (ref) this.picked.set(ref, this.feed.blocks.at(first ? range[0] : range[1] - 1) ?? ref);
   }
 
-  /** @param {number} y on the screen */
-  dragEnd(y) {
+  /** @param {number} y on the screen @param {number} [edge] px within the pane from where on it goes beyond what is visible */
+  dragEnd(y, edge = 2 * this.paper.line) {
     const { paper } = this;
     const box = paper.el.getBoundingClientRect();
-    // At an edge it goes on beyond what is visible.
-    if (y < box.top + 2 * paper.line) this.page(-0.1);
-    else if (y > box.bottom - 2 * paper.line) this.page(0.1);
+    const way = y < box.top + edge ? -1 : y > box.bottom - edge ? 1 : 0;
+    if (way) {
+      // Not as the user's own scrolling: at the end it would follow.
+      paper.scrollTo(paper.top + way * paper.line);
+      paper.wake();
+      this.paint();
+    }
     const at = Math.max(box.top + 2, Math.min(box.bottom - 2, y));
     const row = rowAt(document.elementsFromPoint(box.left + box.width / 2, at).find((el) => el.closest(".row")) ?? null);
     if (!row?.block || row.block.rule || !this.picked.from) return;
@@ -220,10 +224,29 @@ export class Reader extends Viewport {
       this.picked.set(this.picked.from ?? this.current ?? ref, ref);
       this.host.changed();
       this.dirty();
+    } else if (event.clientX - row.el.getBoundingClientRect().left < this.gutter() + 3) {
+      event.preventDefault();
+      this.pickLines(event.clientY, ref);
     } else if (this.picked.from) {
       this.picked.clear();
       this.dirty();
     }
+  }
+
+  /** Before the text the mouse selects whole lines; beyond the edges it goes on. @param {number} y on the screen @param {Ref} ref */
+  pickLines(y, ref) {
+    getSelection()?.removeAllRanges();
+    this.focus();
+    this.picked.set(ref, ref);
+    this.dirty();
+    const timer = setInterval(() => this.dragEnd(y, 0), 40);
+    const move = (/** @type {MouseEvent} */ event) => { y = event.clientY; };
+    addEventListener("mousemove", move);
+    addEventListener("mouseup", () => {
+      clearInterval(timer);
+      removeEventListener("mousemove", move);
+      this.dragEnd(y, 0);
+    }, { once: true });
   }
 
   /** @param {MouseEvent} event */
