@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -95,6 +96,34 @@ def test_lines_of_several_logs_that_are_not_loaded_are_copied(visit: Visit, daem
     first, last = line(7), step((LINES - 5) // 3)
     expected = [one for one in sorted(both) if first[:24] <= one[:24] <= last[:24]]
     assert clipboard(page, daemon) == "\n".join(expected)
+
+
+def test_loaded_lines_are_downloaded(visit: Visit, daemon: Daemon) -> None:
+    """What the page holds can be had as a file: as many lines as it says, and those."""
+    page = visit(f"{daemon.url}#s=app", accept_downloads=True)
+    following(page, LINES - 1)
+    settled(page)
+    page.keyboard.press("D")
+    part = page.locator(".download-part", has_text="Loaded lines")
+    count = int(part.locator("span").inner_text().split()[0].replace(",", ""))
+    assert 100 < count < LINES
+    with page.expect_download() as info:
+        part.click()
+    got = Path(info.value.path()).read_text()
+    assert got == "".join(f"{line(i)}\n" for i in range(LINES - count, LINES))
+
+
+def test_a_line_that_the_daemon_shortens_says_so(visit: Visit) -> None:
+    """Where the rest of a line is missing stands a chip with what there is and what there was."""
+    long = f"{line(1)} {'x' * 9000}"
+    bounds = {"block_bytes": "4 KiB", "line_bytes": "1 KiB"}
+    with Daemon({"app": "app.log"}, limits={"lines": bounds}) as daemon:
+        daemon.append("app.log", line(0), long, line(2))
+        page = visit(daemon.url)
+        following(page, 2)
+        row = page.locator(".row", has_text=key_of(1))
+        until(lambda: row.locator(".row-chip").inner_text() == "cut at 1 kB of 9.1 kB")
+        assert "tailws" not in row.inner_text()
 
 
 def test_how_much_of_the_log_a_filter_shows(visit: Visit, daemon: Daemon) -> None:

@@ -51,6 +51,9 @@ export const RULE = 26;
 /** The reader's own zone. */
 const LOCAL = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
 
+/** What the daemon writes in place of the rest of a line that is too long. */
+const CUT = / \[tailws: line of (\d+) bytes cut here\]$/;
+
 /** Looks kept: those of a few screens. */
 const KEPT = 600;
 
@@ -221,7 +224,9 @@ export class Looks {
   /** @param {Block} block @param {number} i @returns {Look} */
   #line(block, i) {
     const { names, numbers, columns, raw, theme, times } = this.options;
-    const line = block.line(i);
+    const whole = block.line(i);
+    const cut = whole.endsWith("cut here]") ? CUT.exec(whole) : null;
+    const line = cut ? whole.slice(0, cut.index) : whole;
     const context = this.context(block.source);
     const content = rowOf(line, {
       raw, theme, times, context, format: this.formats.get(block.source) ?? null,
@@ -233,6 +238,7 @@ export class Looks {
     /** @type {Chip[]} */
     const chips = [];
     if (content.cut) chips.push({ text: `${bytes(content.cut)} more`, action: "expand" });
+    if (cut) chips.push({ text: `cut at ${bytes(cut.index)} of ${bytes(Number(cut[1]))}`, action: "cut", title: "The daemon shortens longer lines" });
     const late = block.late?.get(i);
     // Many logs tell whole seconds: less than one says nothing.
     if (late !== undefined && late >= 1000) {

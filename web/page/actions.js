@@ -241,6 +241,9 @@ function downloads(pane) {
   const filter = pane.filtered ? { filter: JSON.stringify(filterKeys(pane.feed.filter)) } : {};
   const picked = pane.selectedPlace();
   const from = pane.following ? null : pane.heldPlace();
+  const { blocks, above, below } = pane.feed;
+  const first = above || below ? blocks.at(blocks.first) : null;
+  const edge = first && pane.placeOf(first);
   const { files } = pane.map;
   const size = files.reduce((sum, file) => sum + file.size, 0);
   const whole = files.length ? `${bytes(size)} in ${plural(files.length, "file")}` : "all of its files";
@@ -248,6 +251,10 @@ function downloads(pane) {
     ...(picked ? [{
       label: "Selected lines", detail: plural(picked.lines, "line"),
       fields: { source, after: picked.cursor, skip: String(picked.skip), lines: String(picked.lines), ...filter },
+    }] : []),
+    ...(edge ? [{
+      label: "Loaded lines", detail: plural(blocks.lines, "line"),
+      fields: { source, after: edge.cursor, skip: String(edge.skip), lines: String(blocks.lines), ...filter },
     }] : []),
     ...(pane.filtered ? [{ label: "This view", detail: "what the filter shows of the whole log", fields: { source, ...filter } }] : []),
     ...(from ? [{
