@@ -13,8 +13,18 @@ from typing import Protocol
 
 from tailws.logs.segment import Block, Place
 
-#: Takes a frame at once, or not at all: False.
-Offer = Callable[[bytes], bool]
+
+class Outlet(Protocol):
+    """What takes frames at once, or not at all; a stream is one."""
+
+    push: Callable[[bytes], int]
+    """Take a frame: how many bytes of it were taken, -1 for «not now»; OSError for «try `send`»."""
+
+    def pushed(self, data: bytes, count: int, /) -> bool:
+        """Keep what `push` has not taken. False: it has taken nothing, and keeps nothing."""
+
+    def send(self, data: bytes, /) -> bool:
+        """Take it, or close."""
 
 
 class Follower(Protocol):
@@ -30,40 +40,46 @@ class Follower(Protocol):
 class Audience:
     """The followers of one source, by view."""
 
-    __slots__ = ("_views",)
+    __slots__ = ("views",)
 
     def __init__(self) -> None:
-        self._views: dict[Hashable, dict[Follower, Offer]] = {}
+        self.views: dict[Hashable, dict[Follower, Outlet]] = {}
 
-    def __bool__(self) -> bool:
-        return bool(self._views)
-
-    def join(self, view: Hashable, follower: Follower, offer: Offer) -> None:
+    def join(self, view: Hashable, follower: Follower, outlet: Outlet) -> None:
         """Hand it what comes from now on, for as long as it takes it."""
-        self._views.setdefault(view, {})[follower] = offer
+        self.views.setdefault(view, {})[follower] = outlet
 
     def leave(self, view: Hashable, follower: Follower) -> None:
         """Hand it nothing more. Idempotent."""
-        followers = self._views.get(view, {})
+        followers = self.views.get(view, {})
         if follower in followers:
             del followers[follower]
             if not followers:
-                del self._views[view]
+                del self.views[view]
 
     def take(self, block: Block, place: Place, number: int) -> None:
         """Hand out item `number`, read at `place`; who cannot take it now comes for it."""
         declined: list[tuple[Hashable, Follower]] = []
-        for view, followers in self._views.items():
+        for view, followers in self.views.items():
             frame = next(iter(followers)).encode(block)
-            if frame:
-                declined += [(view, f) for f, offer in followers.items() if not offer(frame)]
+            if not frame:
+                continue
+            size = len(frame)
+            for follower, outlet in followers.items():
+                try:
+                    count = outlet.push(frame)
+                except OSError:
+                    outlet.send(frame)
+                else:
+                    if count != size and not outlet.pushed(frame, count):
+                        declined.append((view, follower))
         for view, follower in declined:
             self.leave(view, follower)
             follower.left_behind(place, number)
 
     def disband(self, place: Place, number: int) -> None:
         """What comes next is not for handing out: all come for it."""
-        views, self._views = self._views, {}
+        views, self.views = self.views, {}
         for followers in views.values():
             for follower in followers:
                 follower.left_behind(place, number)

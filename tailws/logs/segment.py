@@ -449,7 +449,7 @@ class Segment:
             size = min(size, stop - offset)
         anchor = place.anchor
         data = self.read(offset - len(anchor), len(anchor) + size)
-        if isinstance(data, Later):
+        if not isinstance(data, bytes):
             return data
         if not data.startswith(anchor):
             raise Overwritten

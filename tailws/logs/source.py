@@ -319,14 +319,14 @@ class Source:
 
         Only what a growing file adds is handed out; whoever crosses to another file comes for it.
         """
-        if not self.audience:
+        if not self.audience.views:
             return
         end = self.end
         if (
             end is None
             or not end.offset
             or end.segment.lost
-            or end.segment is not self.chain.newest
+            or end.segment is not self.chain.segments[-1]
         ):
             self._disband()
         elif isinstance(self._pull(), Step) and self.dry < 0:
@@ -445,24 +445,28 @@ class Source:
         if start is None:
             return END
         step = self.read(start)
-        if isinstance(step, Later):
+        if not isinstance(step, Step):
             if step is END:
                 self.dry = self.next_number
             return step
-        item = step.item
-        if not isinstance(item, Block) or step.place.segment is not start.segment:
+        item, place = step
+        if not isinstance(item, Block):  # what comes next is in another file, or after a gap
             self._disband()
-        self._move_end(step.place)
-        if isinstance(item, Block):
-            item.read_at = time.time_ns() // 1_000_000
-            self.lines += item.count
-            self.bytes += step.place.offset - start.offset
-            self.chain.grew(start.segment)
+            self._move_end(place)
+            self._keep(start, step)
+            return step
+        self.end = place
+        self._at_rest = False
+        item.read_at = time.time_ns() // 1_000_000
+        self.lines += item.count
+        self.bytes += place.offset - start.offset
+        self.chain.grew(start.segment)
         self._keep(start, step)
-        if isinstance(item, Block) and not item.more and not start.segment.lost:
-            self.dry = self.next_number
-        if self.audience and isinstance(item, Block):
-            self.audience.take(item, start, self.next_number - 1)
+        following = self.next_number
+        if not item.more and not start.segment.lost:
+            self.dry = following
+        if self.audience.views:
+            self.audience.take(item, start, following - 1)
         return step
 
     def _keep(self, start: Place, step: Step) -> None:

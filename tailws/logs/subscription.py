@@ -22,7 +22,7 @@ from typing import Final, NamedTuple
 from msgspec import Struct
 
 from tailws import config
-from tailws.logs.audience import Offer
+from tailws.logs.audience import Outlet
 from tailws.logs.document import Library
 from tailws.logs.identity import before_birth
 from tailws.logs.locate import BadCursor, Located, at_cursor, from_start, last_lines
@@ -90,6 +90,7 @@ class Begin(Struct, frozen=True):
 
 
 _BEGUN: Final = Begin()
+_TEXT: Final = Opcode.TEXT  # to look into an enum takes as long as to pack a header
 
 
 class Subscription:
@@ -103,7 +104,7 @@ class Subscription:
         "_lag_bytes",
         "_located",
         "_number",
-        "_offer",
+        "_outlet",
         "_steps",
         "_tell",
         "_tell_behind_at",
@@ -123,17 +124,17 @@ class Subscription:
         wake: Callable[[Subscription], None],
         lag_bytes: int = 0,
         id_: Id | None = None,
-        offer: Offer | None = None,
+        outlet: Outlet | None = None,
     ) -> None:
-        """`wake` is called when it is worth asking for the `next()` frame. `offer` is called with a
-        frame while there is nothing else to send; True: it was sent."""
+        """`wake` is called when it is worth asking for the `next()` frame. An `outlet` is handed
+        frames without asking, while nothing else is owed to it."""
         self.source = source
         self.view = view
         self.place: Place | None = None
         self.closed = False
         self._begin = begin
         self._tell = wake
-        self._offer = offer
+        self._outlet = outlet
         self._follows = False
         self.waiting = False
         self._lag_bytes = lag_bytes  # farther behind it skips to the end; 0: never
@@ -336,10 +337,10 @@ class Subscription:
 
     def _wait(self) -> None:
         self.waiting = True
-        if self._offer is not None and self._number == self.source.dry >= 0:
+        if self._outlet is not None and self._number == self.source.dry >= 0:
             self._follows = True
             self.place = self.source.end  # one place for all who stand there
-            self.source.audience.join(self.view, self, self._offer)
+            self.source.audience.join(self.view, self, self._outlet)
         else:
             self.source.wait(self._wake)
 
@@ -435,24 +436,22 @@ def block_frame(name: str, block: Block, view: View) -> bytes:
             return body + b"\n"
         payload = body
     else:
-        head = LinesHead(
-            source=name,
-            start=block.start.cursor,
-            end=block.end.cursor,
-            hidden=hidden,
-            unfinished=block.unfinished,
-            cut=list(block.cut),
-        )
+        start = block.start
+        head = LinesHead(source=name, start=start.cursor, end=block.end.cursor, hidden=hidden)
+        if block.unfinished:
+            head.unfinished = True
+        if block.cut:
+            head.cut = list(block.cut)
         if block.read_at:
             head.t = block.read_at
-        if block.start.at is not None:
-            head.at = block.start.at
-        if block.start.line and view.filter is None:
-            head.number = block.start.line
+        if (at := start.at) is not None:
+            head.at = at
+        if start.line and view.filter is None:
+            head.number = start.line
         if not view.deflate and body is not None:  # nearly every frame: copied once
             line = encode(head)
             size = len(line) + 1 + len(body)
-            return b"%b%b\n%b" % (frame_header(Opcode.TEXT, size), line, body)
+            return b"%b%b\n%b" % (frame_header(_TEXT, size), line, body)
         payload = encode(head, body)
     if view.deflate and len(payload) >= DEFLATE_MIN:
         packed = compress(payload)

@@ -75,6 +75,7 @@ class Stream:
         "_sock",
         "owed",
         "peer",
+        "push",
         "received",
         "sent",
     )
@@ -100,7 +101,9 @@ class Stream:
         self._lingering = False
         self.peer = peer  # for people: 127.0.0.1:50312, or the path of a Unix socket
         self.owed = 0  # bytes passed to `send` that the kernel has not taken
-        self.sent = 0  # bytes that the kernel has taken
+        self.sent = 0  # bytes that the kernel has taken, those that were pushed left out
+        #: The socket's own `send` while nothing is owed, else `refuse`. See `pushed`.
+        self.push: Callable[[bytes], int] = sock.send
         self.received = 0
 
     # -- life
@@ -124,6 +127,7 @@ class Stream:
             self._events = 0
         self._owed = None
         self.owed = 0
+        self.push = refuse
         sock.close()
         handler, self._handler = self._handler, None
         if handler is not None:
@@ -139,6 +143,7 @@ class Stream:
         if self._sock is None or self._lingering:
             return
         self._lingering = True
+        self.push = refuse
         if not self.owed:
             self._shut_down()
 
@@ -181,18 +186,15 @@ class Stream:
             return True
         return self._keep(memoryview(data)[count:])
 
-    def offer(self, data: bytes) -> bool:
-        """Send, if nothing is owed; False: not a byte was taken. The way of nearly every line."""
-        if self.owed or self._sock is None or self._lingering:
+    def pushed(self, data: bytes, count: int) -> bool:
+        """Tell what `push` returned, when it is not all of the data. False: nothing is kept.
+
+        Who has the same for many calls `push` of each. It is one call of C instead of a method
+        that does five things around it, for each client and line.
+        """
+        if count < 0:
             return False
-        try:
-            count = self._sock.send(data)
-        except OSError:
-            self.send(data)  # it knows what to do
-            return True
-        self.sent += count
-        if count != len(data):
-            self._keep(memoryview(data)[count:])
+        self._keep(memoryview(data)[count:])
         return True
 
     def _keep(self, rest: memoryview) -> bool:
@@ -200,6 +202,7 @@ class Stream:
             self._owed = deque()
         self._owed.append(rest)
         self.owed += len(rest)
+        self.push = refuse
         self._update()
         return False
 
@@ -221,6 +224,8 @@ class Stream:
                 return
             self._owed.popleft()
         self._owed = None
+        if self._sock is not None and not self._lingering:
+            self.push = self._sock.send
         if self._lingering:
             self._shut_down()
         elif self._handler is not None:
@@ -294,6 +299,11 @@ class Stream:
     def _interest(self) -> int:
         events = 0 if self._paused or self._saw_eof else READ
         return events | WRITE if self._owed else events
+
+
+def refuse(_data: bytes) -> int:
+    """The `push` of a stream that takes nothing now."""
+    return -1
 
 
 def why(error: Exception) -> str:

@@ -521,7 +521,7 @@ class Client:
             if not self._text:
                 shared.numbering.want(source)
             self.subscriptions[source.name] = Subscription(
-                source, view, begin, self._is_ready, shared.lag_bytes, id_, self._stream.offer
+                source, view, begin, self._is_ready, shared.lag_bytes, id_, self._stream
             )
 
     def appeared(self, source: Source) -> None:

@@ -139,16 +139,23 @@ class Reader:
             begin = Begin(cursor=self.cursor) if self.cursor else Begin(start=True)
         self.ready = False
         daemon.readers.append(self)
-        offer = self._offer if self.offered else None
-        self.subscription = Subscription(daemon.source, View(), begin, self._wake, offer=offer)
+        outlet = self if self.offered else None
+        self.subscription = Subscription(daemon.source, View(), begin, self._wake, outlet=outlet)
         return self
 
-    def _offer(self, frame: bytes) -> bool:
+    def push(self, frame: bytes) -> int:
         self.offers += 1
         if self.ready or self.offers % 3 == 0:
-            return False
+            return -1
         self._take(payload(frame))
-        return True
+        return len(frame)
+
+    def pushed(self, _frame: bytes, count: int) -> bool:
+        assert count == -1
+        return False
+
+    def send(self, _frame: bytes) -> bool:
+        raise AssertionError("only who raises from `push` is sent anything")
 
     def _wake(self, _subscription: Subscription) -> None:
         self.ready = True

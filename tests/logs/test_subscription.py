@@ -254,7 +254,7 @@ def test_a_record_that_comes_in_parts_is_one(
     reader = Reader()
     daemon.readers.append(reader)
     reader.subscription = Subscription(
-        daemon.source, View(filter=filter_), Begin(), reader._wake, offer=reader._offer
+        daemon.source, View(filter=filter_), Begin(), reader._wake, outlet=reader
     )
     daemon.turn()
     reader.read()
