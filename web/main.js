@@ -210,12 +210,8 @@ function sidebar(open) {
 /** @param {MouseEvent} event */
 function phoneMenu(event) {
   const box = /** @type {HTMLElement} */ (event.currentTarget).getBoundingClientRect();
-  const pane = desk.current;
   menu({ x: box.right - 220, y: box.bottom + 4 }, [
-    { text: pane?.looks.options.wrap ? "Do not wrap lines" : "Wrap lines", act: () => actions.run("wrap") },
-    { text: pane?.looks.options.raw ? "Formatted" : "Raw", act: () => actions.run("raw") },
-    ...(features.has("locate") ? [{ text: "Copy link to this line", act: () => actions.run("link") }] : []),
-    ...(features.has("download") ? [{ text: "Download", act: () => actions.run("download") }] : []),
+    ...(desk.current?.header.items() ?? []),
     { text: "Bookmark", act: () => actions.run("bookmark") },
     { text: "Notify on errors", act: () => void toggleNotify(ERRORS, "") },
     { text: "Open", act: () => palette() },
@@ -436,7 +432,7 @@ function refresh() {
     behind: late || (pane && pane.following && pane.behindBytes > 1 << 20) ? `${bytes(pane.behindBytes)}` : "",
     last: pane?.lastLine ? clock(pane.lastLine, zone) : "",
   }));
-  const offered = { split: !desk.full, many: desk.slots.length > 1, tied: desk.tied, download: features.has("download") };
+  const offered = { split: !desk.full && innerWidth >= 600, many: desk.slots.length > 1, tied: desk.tied, download: features.has("download") };
   desk.panes.forEach((pane, k) => {
     pane.drawHead(offered);
     const its = pane.shown.join(", ") || "log";

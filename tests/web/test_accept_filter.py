@@ -193,6 +193,12 @@ def test_two_panes_on_one_log(visit: Visit, daemon: Daemon) -> None:
     until(lambda: number(last(0)) == 20_007, "the first pane has all")
     until(lambda: number(last(1)) >= 20_000 and last(1).endswith("c_3"), "the second one its own")
     assert page.evaluate("document.querySelectorAll('*').length") < 900
+    # Of the filter of a pane that is not used stands one line: what it is, and what it leaves.
+    page.keyboard.press("1")
+    other = page.locator(".pane").nth(1).locator(".filter-bar")
+    until(lambda: other.locator(".chip").is_visible() and " of " in other.inner_text())
+    assert not other.locator(".chip-field").is_visible()
+    assert other.bounding_box()["height"] < 40
     wheel(page, -300)
 
 

@@ -153,6 +153,27 @@ def test_three_logs_in_the_order_of_their_times(visit: Visit) -> None:
         until(lambda: any("late" in row["text"] for row in rows(page)[-3:]), "the late line")
 
 
+def test_what_has_no_room_in_the_head_is_in_its_menu(visit: Visit) -> None:
+    """In a narrow pane the names of the logs stay readable and the tools that have no room go into
+    a menu, from the right; there is no menu where all have room."""
+    with Daemon({name: f"{name}.log" for name in ("orders", "access", "worker")}) as daemon:
+        for name in ("orders", "access", "worker"):
+            daemon.append(f"{name}.log", *map(line, range(5)))
+        page = visit(f"{daemon.url}#s=orders,access,worker", viewport={"width": 700, "height": 600})
+        more = page.get_by_label("Further tools")
+        until(more.is_visible)
+        assert page.get_by_label("Wrap long lines").is_visible()
+        assert not page.get_by_label("Copy link to this line").is_visible()
+        chips = page.locator(".log-chip-label")
+        assert not chips.evaluate_all("(all) => all.some((e) => e.scrollWidth > e.clientWidth)")
+        more.click()
+        page.get_by_role("menuitem", name="Copy link to this line").click()
+        until(lambda: "copied" in page.inner_text(".toasts"))
+        page.set_viewport_size({"width": 1400, "height": 600})
+        until(page.get_by_label("Copy link to this line").is_visible)
+        until(lambda: not more.is_visible())
+
+
 def test_hiding_a_log_keeps_the_place_among_equal_times(visit: Visit) -> None:
     """Four logs with many lines in each second, one of which ended long ago while the last line of
     another is older than those before it: hiding one and showing it again, and loading the page

@@ -142,7 +142,6 @@ export class Feed extends Pager {
     if (opening && ("end" in opening.place || "start" in opening.place)) {
       opening.edge(head.source).bottom = head.cursor;
       opening.edge(head.source).top = head.cursor;
-      opening.edge(head.source).above = head.at !== 0;
       opening.subscribed.add(head.source);
       // Several logs: the last lines of each come as one page, so that they can be put in order.
       if (this.merged) this.page(head.source, { before: head.cursor }, OPENING);

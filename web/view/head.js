@@ -25,6 +25,7 @@
  * @property {() => void} download
  * @property {() => void} link
  * @property {() => void} close
+ * @property {typeof import("./dialogs.js").menu} menu
  * @typedef {import("../model/filters.js").Chip} Chip
  * @typedef {import("../model/filters.js").ChipKind} ChipKind
  * @typedef {object} FilterState
@@ -40,7 +41,7 @@
  */
 
 import { bodyOf, MAX_CHIPS, parseBody, parseTyped, PRESETS, typedOf } from "../model/filters.js";
-import { attribute, fill, h, icon, pressed, say, show, toggle } from "./dom.js";
+import { ask, attribute, fill, h, icon, pressed, say, show, toggle } from "./dom.js";
 
 export class Header {
   /** @param {HeaderHost} host */
@@ -56,11 +57,43 @@ export class Header {
     this.tie = tool("tie", "", "Tie the panes: all show the same time", host.tie);
     this.download = tool("download", "", "Download  D", host.download);
     this.link = tool("link", "", "Copy link to this line  Y", host.link);
+    this.more = tool("more", "", "Further tools", () => {
+      const { left, bottom } = this.more.getBoundingClientRect();
+      host.menu({ x: left, y: bottom + 2 }, this.items(this.all.filter((one) => one.classList.contains("over"))));
+    });
     this.close = tool("close", "", "Close this pane", host.close);
-    this.el = h("div", { class: "pane-head" }, this.logs, this.fact, h("div", { class: "pane-tools" },
-      h("div", { class: "segmented", role: "group", "aria-label": "Form" }, this.formatted, this.raw),
-      this.wrap, this.time, this.split, this.tie, this.download, this.link, this.close));
+    this.form = h("div", { class: "segmented", role: "group", "aria-label": "Form" }, this.formatted, this.raw);
+    this.all = [this.form, this.wrap, this.time, this.split, this.tie, this.download, this.link];
+    this.tools = h("div", { class: "pane-tools" }, ...this.all, this.more, this.close);
+    this.el = h("div", { class: "pane-head" }, this.logs, this.fact, this.tools);
     this.key = "";
+    const observer = new ResizeObserver(() => ask(this.fit));
+    for (const el of [this.el, this.tools]) observer.observe(el);
+  }
+
+  /** From the right, what has no room beside the names of the logs goes into a menu. */
+  fit = () => {
+    const { all, more } = this;
+    let free = this.el.clientWidth - 64;
+    for (const label of this.logs.querySelectorAll("b")) {
+      free -= (label.closest(".log-chip")?.clientWidth ?? 0) - label.clientWidth + Math.min(120, label.scrollWidth) + 10;
+    }
+    show(more, false);
+    for (const one of all) one.classList.remove("over");
+    for (let k = all.length - 1; k >= 0 && this.tools.offsetWidth > free; k--) {
+      if (all[k].hidden) continue;
+      show(more, true);
+      all[k].classList.add("over");
+    }
+  };
+
+  /** What the tools do, as a menu; those that are not offered are left out. */
+  items(tools = this.all) {
+    return tools.filter((one) => !one.hidden).map((one) => {
+      const button = one !== this.form ? one : pressed(this.raw) ? this.formatted : this.raw;
+      const text = button.getAttribute("aria-label") ?? button.textContent ?? "";
+      return { text, key: pressed(button) ? "on" : button.title.split("  ")[1], act: () => button.click() };
+    });
   }
 
   /** @param {HeaderState} state */
@@ -74,6 +107,7 @@ export class Header {
     if (!same) {
       fill(this.logs, ...logs.map((log) => this.#chip(log)),
         h("button", { type: "button", class: "icon-button small add-log", "aria-label": "Add a log to this pane", title: "Add a log", onclick: this.host.add }, icon("plus")));
+      ask(this.fit);
     }
     logs.forEach((log, k) => this.#update(/** @type {HTMLElement} */ (this.logs.children[k]), log, logs.length > 1));
     say(this.fact, state.fact);
@@ -92,7 +126,7 @@ export class Header {
   #chip(log) {
     return h("span", { class: "log-chip", "data-name": log.name },
       h("button", { type: "button", class: "log-chip-name", onclick: () => this.host.toggle(log.name) },
-        h("span", { class: "square" }), h("span", { class: "log-chip-label" }), h("span", { class: "log-chip-rate" })),
+        h("span", { class: "square" }), h("b", { class: "log-chip-label" }), h("span", { class: "log-chip-rate" })),
       h("button", { type: "button", class: "chip-x", "aria-label": `Remove ${log.label}`, title: "Remove from this pane", onclick: () => this.host.remove(log.name) }, icon("close")));
   }
 

@@ -42,6 +42,8 @@ const PATIENCE = 150;
 const SUSPECTS = 50;
 /** What comes so soon after one is back came while one was away, ms. */
 const AWAITED = 20_000;
+/** Lines of a log that is read to its beginning at once. */
+const SHORT = 2000;
 /** Lines that decide on the format of a log. */
 const SAMPLE = 200;
 
@@ -100,6 +102,7 @@ export class Pane extends Reader {
       download: () => host.act("download"),
       link: () => host.act("link"),
       close: () => host.act("closePane"),
+      menu: (at, items) => host.menu(at, items),
     });
     this.notice = h("div", { class: "notice", hidden: true });
     this.map = new LogMap({
@@ -571,6 +574,8 @@ export class Pane extends Reader {
 
   /** Once a second: how much of what comes is shown. @param {number} all lines a second of these logs */
   tick(all) {
+    // What is short is held to its beginning: then it is known how much a filter shows of it.
+    if (this.feed.above && this.map.lines && this.map.lines < SHORT) this.feed.wantAbove();
     const shown = this.rates.from;
     this.rates = { from: 0, shown, all: Math.max(all, shown) };
     if (this.features.has("outline") && this.filtered && !this.feed.merged && !this.feed.opening) this.askMatching();
