@@ -325,7 +325,7 @@ class Chain:
                 continue
             if at is None and not _after(sibling, old):
                 continue
-            if not sibling.packed and _born_after(sibling.identity, new.identity):
+            if sibling.made > new.identity.birth > 0:
                 continue  # a copy that the rotation has just made
             segment = self.open(sibling)
             if segment is None:
@@ -362,6 +362,23 @@ class Chain:
             return None
         return segment
 
+    def found(self, segment: Segment) -> Segment:
+        """`segment`, opened again if it was closed, or what it was compressed to since then.
+
+        Raises OSError: neither is there.
+        """
+        try:
+            segment.reopen()
+        except OSError:
+            siblings = scan(self.path, self.folders) if segment.lost else []
+            at = self._index(siblings, segment)
+            packed = self.open(siblings[at]) if at is not None else None
+            if packed is None:
+                raise
+            packed.link = packed.link or segment.link
+            return packed
+        return segment
+
     def _adopt(self, segment: Segment) -> None:
         segment.pool = self._pool
         if self._pool is not None:
@@ -387,7 +404,9 @@ class Chain:
     def _is_known(self, segment: Segment, now: Segment, of: Segment) -> bool:
         """Whether it is a copy of the file as it is now, or of one that was read before `of`."""
         return self._is_copy(segment, now) or any(
-            self._is_copy(segment, past) for past in self._past.values() if past is not of
+            self._is_copy(segment, past) or _is_packed(segment, past)
+            for past in self._past.values()
+            if past is not of
         )
 
     @staticmethod
@@ -449,13 +468,14 @@ class Chain:
             return
         segment.final = kept = self._kept(segment, place, size, known)
         unsure = 0 < kept < min(SAME_TEXT_MIN, place.offset)
-        if not whole:
+        saved = self._saved_in(copies, place) if whole else 0
+        if not saved:
             unsure |= refilled or self._unseen(segment, hinted)
-        elif isinstance(copies[0], Archive) or copies[0].size >= had:
+        elif isinstance(copies[saved - 1], Archive) or copies[saved - 1].size >= had:
             unsure |= self._grew_lately(segment)  # between the copy and the cut
         else:
             unsure = False
-        self._begin_again(segment, kept, copies, whole, had, unsure)
+        self._begin_again(segment, kept, copies, whole, saved, had, unsure)
 
     def copied(self, place: Place) -> bool:
         """Whether the file was copied and truncated before any of it was read.
@@ -470,8 +490,15 @@ class Chain:
         if not copies:
             return False
         segment.final = 0
-        self._begin_again(segment, 0, copies, True, 0, False)
+        self._begin_again(segment, 0, copies, True, 1, 0, False)
         return True
+
+    @staticmethod
+    def _saved_in(copies: list[Segment], place: Place) -> int:
+        """Which of the copies, from 1 on, has what was seen of the file last: the first, or, when
+        nothing was read of it yet, the one that begins like it. 0: none."""
+        head = b"" if place.offset else place.segment.head
+        return next((n for n, copy in enumerate(copies, 1) if copy.head.startswith(head)), 0)
 
     def _begin_again(
         self,
@@ -479,12 +506,14 @@ class Chain:
         kept: int,
         copies: list[Segment],
         whole: bool,
+        saved: int,
         had: int,
         unsure: bool,
     ) -> None:
         """A new segment of the same file from `kept` on, behind the copies of what it was.
 
-        `whole`: the first copy goes on where the readers are.
+        `whole`: the first copy goes on where the readers are. `had` bytes were seen in the file,
+        and the copy of the number `saved` has them, from 1 on; 0: they are lost.
         """
         fresh = Segment(segment.path, os.dup(segment.reopen()), segment.identity, self.codec)
         os.set_inheritable(fresh.fd, False)
@@ -493,7 +522,7 @@ class Chain:
         fresh.remember_head()
         fresh.start = kept
         fresh.generation = segment.generation + 1
-        fresh.after_loss = unsure or (not whole and had > kept)
+        fresh.after_loss = unsure or (not saved and had > kept)
         fresh.begun = max(fresh.begun, segment.begun + 1)  # cursors tell the two apart by it
         fresh.birth = max(fresh.begun // 1_000_000, segment.birth)
         fresh.lost, fresh.link = segment.lost, segment.link
@@ -506,7 +535,7 @@ class Chain:
                 following,
                 "truncated" if index or following is fresh else None,
                 "truncated",
-                until=had if index == whole else 0,
+                until=had if index == saved else 0,
                 unsure=unsure if following is fresh else not (index or whole),
                 copy=whole and index == 0,
             )
@@ -536,11 +565,7 @@ class Chain:
         on where the place is, and those made of what was written after the truncation. `now` is
         the file as it is."""
         segment = place.segment
-        siblings = scan(self.path, self.folders)
-        for index, sibling in enumerate(siblings):
-            if sibling.identity == segment.identity:  # renamed since: its copies are older
-                siblings = siblings[:index]
-                break
+        siblings = made_before_rename(segment, scan(self.path, self.folders))
         first = self._copy_of(place, siblings)
         copies: list[Segment] = []
         later = siblings
@@ -730,6 +755,14 @@ def _are_empty(archive: Segment, packed: Sibling, segment: Segment) -> bool:
     return not archive.head and not st.st_size and abs(packed.written - st.st_mtime) <= 1
 
 
+def _is_packed(archive: Segment, segment: Segment) -> bool:
+    """Whether `archive` has the time of the last write of a file that is still held open, to the
+    nanosecond: gzip(1), xz(1) and zstd(1) keep it. It proves what was cut and filled again."""
+    if not isinstance(archive, Archive) or archive.fd < 0 or segment.fd < 0:
+        return False
+    return os.fstat(archive.fd).st_mtime_ns == os.fstat(segment.fd).st_mtime_ns
+
+
 def _now(segment: Segment) -> Segment:
     """The file of a segment as it begins at this moment."""
     now = Segment(segment.path, -1, segment.identity, segment.codec)
@@ -745,6 +778,24 @@ def made_since(sibling: Sibling, begun: int, birth: int) -> bool:
     if born and (born < begun or born <= birth):
         return False
     return sibling.written * 1e9 >= begun - TICK
+
+
+def made_before_rename(segment: Segment, siblings: list[Sibling]) -> list[Sibling]:
+    """Those of `siblings` that may be copies of `segment`: copytruncate copies what has the name.
+
+    A file that was renamed since is younger than its copies. One that was compressed or deleted
+    then is not among the siblings, but its successor tells when it lost the name.
+    """
+    for index, sibling in enumerate(siblings):
+        if sibling.identity == segment.identity:
+            return siblings[:index]
+    link = segment.link
+    if not segment.lost or link is None or link.event != "rotated":
+        return siblings
+    renamed = link.next.identity.birth
+    if isinstance(link.next, Archive) or renamed <= segment.identity.birth:
+        return siblings
+    return [sibling for sibling in siblings if sibling.made <= renamed]
 
 
 def _born_after(one: Identity, other: Identity) -> bool:

@@ -20,7 +20,7 @@ from collections.abc import Generator
 from typing import NamedTuple
 
 from tailws.logs.archive import Archive
-from tailws.logs.chain import Chain, made_since
+from tailws.logs.chain import Chain, made_before_rename, made_since
 from tailws.logs.identity import (
     ANCHOR,
     Cursor,
@@ -190,13 +190,12 @@ def _copied_since(chain: Chain, segment: Segment, cursor: Cursor, until: int | N
     before `until` (ns), from when on the chain knows of it."""
     if not segment.birth:
         return False
-    plain = []
-    for sibling in scan(chain.path, chain.folders):
-        if sibling.identity == segment.identity:
-            break  # renamed since: its copies are older
-        if not sibling.packed and (until is None or sibling.identity.birth < until):
-            plain.append(sibling)
-    return _first_copy(cursor, plain, segment.identity) is not None
+    older = [
+        sibling
+        for sibling in made_before_rename(segment, scan(chain.path, chain.folders))
+        if until is None or sibling.made < until
+    ]
+    return _first_copy(cursor, older, segment.identity) is not None
 
 
 def _by_inode(

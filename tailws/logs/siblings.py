@@ -62,6 +62,12 @@ class Sibling(Struct, frozen=True):
     mark: str  # what rotation put into the name: "1", "20261122"
     packed: bool
 
+    @property
+    def made(self) -> int:
+        """When it was made, ns since the epoch, 0 if unknown; of what compression has made anew,
+        when that was written to last, for gzip(1) keeps this time."""
+        return int(self.written * 1e9) if self.packed else self.identity.birth
+
     def open(self, codec: Codec) -> Segment:
         """Open it, wherever it was moved since. Raises OSError; ENOENT when it is gone."""
         number = file_number(self.identity)

@@ -16,6 +16,7 @@ is made again, and the file is looked at once more, for what came in between.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import time
@@ -26,6 +27,7 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
+from tailws.logs.archive import Archive
 from tailws.logs.audience import Audience
 from tailws.logs.chain import Chain
 from tailws.logs.segment import COLD, END, OVER, Block, Later, Link, Overwritten, Place, Segment
@@ -556,19 +558,20 @@ class Source:
         link = place.segment.link
         if link is None:
             return END
-        following = link.next
         gap = Gap(None, link.reason) if link.unsure else None
-        _lay_behind(place.segment, link)
         if place.offset < link.until:
             gap = Gap(link.until - place.offset, link.reason)
+        at = link.next.start
         try:
+            link.next = following = self.chain.found(link.next)
+            _lay_behind(place.segment, link)
             if link.copy and following.proves_place(place):
                 start = following.place(place.offset)
                 start.stands_for(place)
                 return Step(Crossing(None, None), start)
-            start = following.place(following.start)
+            start = following.place(at)
         except OSError as error:
-            return self._unreadable(Place(following, following.start, b""), error)
+            return self._unreadable(Place(link.next, at, b""), error)
         if gap is None:
             start.stands_for(place)
         return Step(Crossing(link.event, gap), start)
@@ -576,6 +579,8 @@ class Source:
     def _overwritten(self, place: Place) -> Step | Later:
         """The bytes before a place have changed; others may have noticed before."""
         segment = place.segment
+        if isinstance(segment, Archive):
+            return self._gone(place)  # not what it was taken for
         try:
             if segment.final is None:
                 at = place
@@ -600,15 +605,27 @@ class Source:
     def _unreadable(self, place: Place, error: OSError) -> Step | Later:
         """EIO, ESTALE and the like: said once, tried again; a file that is gone is a gap."""
         segment = place.segment
-        if segment.lost and segment.link is not None and segment.fd < 0:
-            following = segment.link.next
-            lost = segment.final - place.offset if segment.final is not None else None
-            log.warning("%s: %s: a rotated file is gone before it was read", self.name, error)
-            return Step(Gap(lost, "gone"), following.place(following.start))
-        if segment.lost and segment.fd < 0 and segment.final is not None:
-            return END  # it was let go; the gap is told when another file follows
+        if segment.lost and segment.fd < 0:
+            with contextlib.suppress(OSError):
+                packed = Place(self.chain.found(segment), place.offset, place.anchor)
+                packed.stands_for(place)
+                return Step(Crossing(None, None), packed)
+            return self._gone(place, error)
         self._set_trouble(error)
         return END
+
+    def _gone(self, place: Place, error: OSError | None = None) -> Step | Later:
+        """What follows a place in a rotated file is not to be had any more."""
+        segment = place.segment
+        if segment.link is not None:
+            following = segment.link.next
+            lost = segment.final - place.offset if segment.final is not None else None
+            why = error or segment.path
+            log.warning("%s: %s: a rotated file is gone before it was read", self.name, why)
+            return Step(Gap(lost, "gone"), following.place(following.start))
+        if segment.final is None:
+            self._set_trouble(error)
+        return END  # it was let go; the gap is told when another file follows
 
     def _set_trouble(self, error: OSError | None) -> None:
         trouble = "" if error is None else (error.strerror or str(error))

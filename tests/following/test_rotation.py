@@ -389,6 +389,41 @@ def test_compressed_and_gone_before_the_new_file_is_made(rig: Rig, meanwhile: Me
     rig.expect(log, new)
 
 
+def test_compressed_before_it_was_read(rig: Rig) -> None:
+    """Readers come back and wait at an old file that is still written to. What follows it is
+    compressed meanwhile: all of it comes from there."""
+    rig.limits = {"files": {"retire_quiet": 600}}
+    log = rig.live().lines(2)
+    rig.expect(log)
+    with rig.away():
+        first = log.rotate(stays=True).lines(50)
+        second = first.rotate().lines(50)
+        new = second.rotate().lines(2)
+    rig.client.barrier()
+    for name in ("app.log.2", "app.log.1"):
+        subprocess.run(["gzip", rig.logs / name], check=True)
+    log.lines(1).close()
+    new.lines(1)
+    rig.expect(log, first, second, new)
+
+
+def test_a_copy_belongs_to_the_file_that_had_the_name(rig: Rig) -> None:
+    """Between a file that is still to be read, compressed meanwhile, and the copy that was made of
+    its successor, no line changes places."""
+    rig.limits = {"files": {"retire_quiet": 600}}
+    log = rig.live().lines(2)
+    rig.expect(log)
+    first = log.rotate(stays=True).lines(50)
+    new = first.rotate().lines(2)
+    subprocess.run(["gzip", rig.logs / "app.log.1"], check=True)
+    with rig.frozen():
+        shift(new.path, keep=9)
+        new.copytruncate().lines(2)
+        log.lines(1).close()
+    new.lines(1)
+    rig.expect(log, first, new, unsure=True)
+
+
 def test_rotation_at_every_moment(rig: Rig) -> None:
     """Forty files pass through the name as fast as they can be renamed."""
     rig.awaited()

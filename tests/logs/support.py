@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import time
@@ -51,15 +52,27 @@ class LogFile:
         Path(f"{self.path}.1").write_bytes(self.path.read_bytes())
         os.truncate(self.path, 0)
 
+    def compress(self) -> None:
+        """The file rotated last becomes `.1.gz`, as gzip(1) does it: a new inode with the old time,
+        before the old one goes."""
+        plain, packed = Path(f"{self.path}.1"), Path(f"{self.path}.1.gz")
+        if plain.exists():
+            st = plain.stat()
+            packed.write_bytes(gzip.compress(plain.read_bytes()))
+            os.utime(packed, ns=(st.st_atime_ns, st.st_mtime_ns))
+            plain.unlink()
+
 
 def shift(path: Path, keep: int) -> None:
     for number in range(keep, 0, -1):
-        old = Path(f"{path}.{number}")
-        if old.exists():
+        for packed in ("", ".gz"):
+            old = Path(f"{path}.{number}{packed}")
+            if not old.exists():
+                continue
             if number == keep:
                 old.unlink()
             else:
-                old.rename(f"{path}.{number + 1}")
+                old.rename(f"{path}.{number + 1}{packed}")
 
 
 class Daemon:
@@ -216,7 +229,8 @@ def accounted(reader: Reader, expected: list[bytes]) -> str | None:
     at = announced = 0
     gap = exact = False
     for index, item in enumerate(reader.items):
-        announced = reader.announced.get(index, announced)
+        if index in reader.announced:  # led back, to before the loss whose size was known
+            announced, exact = reader.announced[index], False
         if item is None:
             gap = True
             exact = exact or index in reader.exact

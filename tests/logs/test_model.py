@@ -26,6 +26,7 @@ ACTIONS = [
     "close-late",
     "copytruncate",
     "truncate",
+    "compress",
     "look",
     "look",
     "read",
@@ -107,6 +108,13 @@ class World:
         self.copied = True
         self.log.copytruncate()
         self.document.append([])
+
+    def _compress(self) -> None:
+        """If its writer has left it: what is written to a file at work in gzip(1) is lost."""
+        rotated = Path(f"{self.log.path}.1")
+        written = {os.fstat(fd).st_ino for fd, _ in self.late}
+        if rotated.exists() and rotated.stat().st_ino not in written:
+            self.log.compress()
 
     def _truncate(self) -> None:
         self._finish_half()
