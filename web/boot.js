@@ -1,7 +1,7 @@
 /*
  * Runs before anything else, and before the first paint: takes the access token out of the address,
- * so that no module, log or history entry ever sees it, and sets the theme.
- * A classic script: modules would run too late for both.
+ * so that no module, log or history entry ever sees it, connects while the modules come, and sets the
+ * theme. A classic script: modules would run too late for all three.
  */
 (() => {
   const fragment = location.hash.slice(1);
@@ -19,6 +19,13 @@
     history.replaceState(history.state, "", location.pathname + location.search + (rest ? `#${rest}` : ""));
     // Whoever signs in takes it away from here.
     /** @type {{tailwsToken?: string}} */ (window).tailwsToken = token;
+  } else {
+    const ws = new WebSocket("ws", "tailws.v1");
+    /** @type {MessageEvent[]} */
+    const messages = [];
+    ws.onmessage = (event) => messages.push(event);
+    // The first connection of the page takes it from here.
+    /** @type {{tailwsEarly?: {ws: WebSocket, messages: MessageEvent[]}}} */ (window).tailwsEarly = { ws, messages };
   }
   try {
     const base = new URL(".", document.baseURI).pathname;

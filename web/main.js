@@ -8,7 +8,7 @@ import { MAX_SOURCES, formatAddress, parseAddress } from "./model/address.js";
 import { termOf } from "./model/filters.js";
 import { KEYS, labelFor } from "./model/keymap.js";
 import { openSettings } from "./model/settings.js";
-import { bytes, clock, plural, rate } from "./model/words.js";
+import { bytes, clock, localZone, plural, rate } from "./model/words.js";
 import { Actions, LESSONS } from "./page/actions.js";
 import { Appearance } from "./page/appearance.js";
 import { AddressBar, Desk } from "./page/desk.js";
@@ -37,7 +37,7 @@ const announcer = new Announcer(one("#spoken"));
 const notify = new Notify(/** @type {HTMLLinkElement} */ (document.querySelector("#favicon")));
 announcer.level = settings.get("announce");
 
-let zone = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
+let zone = "UTC";
 /** @type {Map<string, SourceInfo>} */
 let known = new Map();
 /** @type {{name: string, address: string}[]} */
@@ -320,7 +320,7 @@ function hello(link, head) {
   if (link === desk.links[0]) {
     features.clear();
     for (const feature of head.features ?? []) features.add(feature);
-    if (head.zone) zone = head.zone;
+    zone = head.zone || localZone();
     say(hostName, head.title || head.host || location.host);
     givenViews = head.views ?? [];
     drawViews();

@@ -13,7 +13,7 @@ import { Opening, Pager } from "./pager.js";
 import { filterKeys } from "./protocol.js";
 
 /** Lines asked for at the live end when a log is opened. */
-const OPENING = 500;
+const OPENING = 200;
 
 export class Feed extends Pager {
   /** What was shown before the window that is being opened: it comes back when that fails. */

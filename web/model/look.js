@@ -42,14 +42,11 @@ import { wordsOf } from "./rules.js";
 import { rowOf } from "./runs.js";
 import { findTime, timeOf } from "./times.js";
 import { levelOf } from "./levels.js";
-import { bytes, clock, count, duration } from "./words.js";
+import { bytes, clock, count, duration, localZone } from "./words.js";
 import { broken, HANG } from "./layout.js";
 
 /** Height of a rule in the text, px. */
 export const RULE = 26;
-
-/** The reader's own zone. */
-const LOCAL = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
 
 /** What the daemon writes in place of the rest of a line that is too long. */
 const CUT = / \[tailws: line of (\d+) bytes cut here\]$/;
@@ -179,7 +176,7 @@ export class Looks {
 
   /** What a time needs to be read. @param {string} source */
   context(source) {
-    return { zone: this.zones.get(source) ?? this.options.zone, now: this.now, local: LOCAL };
+    return { zone: this.zones.get(source) ?? this.options.zone, now: this.now, get local() { return localZone(); } };
   }
 
   /** The time of a line, ms; NaN when it has none. @param {Block} block @param {number} i */

@@ -59,7 +59,10 @@ function size(at) {
   return n;
 }
 
-const order = new Intl.Collator("en", { numeric: true, sensitivity: "base" });
+/** Made at first use, for that takes long. @type {Intl.Collator | undefined} */
+let order;
+/** @param {[string, unknown]} a @param {[string, unknown]} b */
+const byName = ([a], [b]) => (order ??= new Intl.Collator("en", { numeric: true, sensitivity: "base" })).compare(a, b);
 
 /**
  * @param {Folder} at @param {number} depth @param {string[]} words @param {Set<string>} closed
@@ -71,7 +74,7 @@ function walk(at, depth, words, closed, out) {
     ...[...at.folders.entries()],
     ...at.sources.map((source) => /** @type {[string, SourceInfo]} */ ([last(source.name), source])),
   ];
-  entries.sort((a, b) => order.compare(a[0], b[0]));
+  entries.sort(byName);
   for (const [name, entry] of entries) {
     if (!("folders" in entry)) {
       out.push({

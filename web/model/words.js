@@ -9,20 +9,19 @@
  *   clock(ms, zone)     "14:02:06"       clockShort(ms, zone)  "14:02"
  *   dayLabel(ms, zone)  "Fri 20"         dayTime(ms, zone)  "Sat 21 Nov 18:00:00"
  *   middle(text, max)   "orders…api.log"
- *   offsetAt(ms, zone)  minutes east of UTC
+ *   offsetAt(ms, zone)  minutes east of UTC       localZone()  the reader's own
  *
  * `zone` is an IANA name, "UTC", or a fixed offset such as "+01:00"; an unknown one means UTC.
  * Every function takes any number, also NaN and infinities, and always returns text.
  */
 
-const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 const DAYS = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
 const UNKNOWN = "?";
 
 /** @param {number} n */
 export function count(n) {
-  return Number.isFinite(n) ? whole.format(n) : UNKNOWN;
+  return Number.isFinite(n) ? n.toFixed(0).replace(/\B(?=(\d{3})+$)/g, ",") : UNKNOWN;
 }
 
 /**
@@ -116,6 +115,13 @@ export function duration(ms) {
  */
 function pair(a, unitA, b, unitB) {
   return b === 0 || a >= 10 ? `${count(a)} ${unitA}` : `${a} ${unitA} ${b} ${unitB}`;
+}
+
+let local = "";
+
+/** The reader's own zone. Asked for when needed: Intl takes its time at first use. */
+export function localZone() {
+  return (local ||= Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC");
 }
 
 /** @type {Map<string, (ms: number) => number>} */

@@ -40,6 +40,8 @@ import { THIRD } from "./viewport.js";
 const PATIENCE = 150;
 /** Errors and warnings that are counted in a frame while one follows. */
 const SUSPECTS = 50;
+/** Lines that are held at least while one follows, where the log has as many. */
+const HELD = 2000;
 /** What comes so soon after one is back came while one was away, ms. */
 const AWAITED = 20_000;
 /** Lines of a log that is read to its beginning at once. */
@@ -167,6 +169,9 @@ export class Pane extends Reader {
     this.tellNotice();
     this.placeHandles();
     const { first, end } = this.feed.blocks;
+    // Not before the lines are there: to look over a log takes the daemon longer.
+    const mapped = this.shown.length === 1 ? this.shown[0] : "";
+    if (mapped !== this.map.source && !this.feed.opening) this.map.open(mapped);
     this.map.set(this.extent(), { from: this.eye - first, to: this.lastOrd + 1 - first, of: Math.max(1, end - first) });
     this.map.setTicks(this.finder.ats(), this.bookmarks.map((mark) => (mark.ref && this.byteOf(mark.ref)) ?? NaN));
   }
@@ -416,9 +421,6 @@ export class Pane extends Reader {
     const under = JSON.stringify(this.feed.filter);
     if (opened.first || under !== this.under) this.finder.again();
     this.under = under;
-    if (opened.first) {
-      this.map.open(this.shown.length === 1 ? this.shown[0] : "");
-    }
     this.host.changed();
   }
 
@@ -578,6 +580,9 @@ export class Pane extends Reader {
     if (this.feed.above && this.map.lines && this.map.lines < SHORT) this.feed.wantAbove();
     const shown = this.rates.from;
     this.rates = { from: 0, shown, all: Math.max(all, shown) };
+    // Opened with little, so that it is there at once; now what one may scroll to, or the whole of a small log.
+    const { blocks, above, opening } = this.feed;
+    if (this.following && !this.filtered && above && !opening && blocks.lines < HELD) this.feed.wantAbove();
     if (this.features.has("outline") && this.filtered && !this.feed.merged && !this.feed.opening) this.askMatching();
   }
 

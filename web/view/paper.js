@@ -145,6 +145,7 @@ export class Paper {
 
   /** @param {number} left */
   scrollSide(left) {
+    if (left === this.left) return;
     this.el.scrollLeft = left;
     this.left = this.el.scrollLeft;
   }

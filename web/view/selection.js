@@ -254,10 +254,10 @@ function pointAt(el, display, breaks) {
 /** Keys of the rows that hold the ends of the browser's selection: they must not be recycled. */
 export function pinnedRows() {
   const keys = new Set();
-  const selection = getSelection();
+  const { anchorNode, anchorOffset, focusNode, focusOffset } = getSelection() ?? {};
   // Not isCollapsed: to answer that, Chromium lays out the page.
-  if (selection?.type !== "Range") return keys;
-  for (const node of [selection.anchorNode, selection.focusNode]) {
+  if (!anchorNode || !focusNode || (anchorNode === focusNode && anchorOffset === focusOffset)) return keys;
+  for (const node of [anchorNode, focusNode]) {
     const row = rowAt(node);
     if (row?.block) keys.add(keyOf(row.block, row.i));
   }

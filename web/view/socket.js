@@ -48,11 +48,12 @@ export class Socket {
     clearTimeout(this.timer);
     if (this.ws || this.closed) return;
     this.#update({ type: "try" });
-    const url = new URL("ws", document.baseURI);
-    url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
-    url.hash = "";
     this.opened = false;
-    const ws = new WebSocket(url, SUBPROTOCOL);
+    const holder = /** @type {{tailwsEarly?: {ws: WebSocket, messages: MessageEvent[]}}} */ (window);
+    const early = holder.tailwsEarly;
+    delete holder.tailwsEarly;
+    const taken = early && early.ws.readyState < WebSocket.CLOSING ? early : null;
+    const ws = taken?.ws ?? new WebSocket("ws", SUBPROTOCOL);
     this.ws = ws;
     ws.onmessage = (event) => {
       this.heard = Date.now();
@@ -67,6 +68,8 @@ export class Socket {
       this.listener.message(message.head, message.body);
     };
     ws.onclose = (event) => this.#lost(ws, event.code, event.reason);
+    // The rest of the page has to be there first.
+    queueMicrotask(() => taken?.messages.forEach((event) => ws.onmessage?.(event)));
   }
 
   /** @param {WebSocket} ws @param {number} code @param {string} reason */

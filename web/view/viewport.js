@@ -307,9 +307,9 @@ export class Viewport {
     this.rows.paint(rows, (block, i) => looks.of(block, i), this.flags, this.expansionOf, looks.epoch, pinnedRows());
     this.pointAtCurrent();
     this.drawn();
-    // Asking for what will be needed.
+    // Asking for what will be needed: who follows has first to turn, and needs it not at once.
     const near = AHEAD * height;
-    if (placed.above * paper.line < near && feed.above) feed.wantAbove();
+    if (placed.above * paper.line < (this.following ? 1 : near) && feed.above) feed.wantAbove();
     if (feed.below && placed.below * paper.line < near) feed.wantBelow();
     if (this.pendingT) {
       const offset = this.host.offset();
@@ -464,7 +464,7 @@ export class Viewport {
 
   /** The size of the type changed. */
   remeasure() {
-    this.paper.measure();
+    this.paper.height = 0; // the next frame measures
     this.looks.again();
     this.dirty();
   }
