@@ -13,7 +13,7 @@ import { Actions, LESSONS } from "./page/actions.js";
 import { Appearance } from "./page/appearance.js";
 import { AddressBar, Desk } from "./page/desk.js";
 import { Login, menu, openPalette, question, session, signIn, signOut, toast } from "./view/dialogs.js";
-import { ask, attribute, fill, h, icon, logo, one, say, show } from "./view/dom.js";
+import { ask, attribute, fill, h, icon, iconButton as button, logo, one, say, show } from "./view/dom.js";
 import { copy, onCopy } from "./view/selection.js";
 import { Link } from "./view/socket.js";
 import { Sources } from "./view/sources.js";
@@ -154,14 +154,6 @@ one("#skip").addEventListener("click", (event) => {
 });
 const emptyNote = h("div", { class: "empty", hidden: true });
 one("#main").append(emptyNote);
-
-/**
- * @param {import("./view/dom.js").IconName} name @param {string} label
- * @param {(event: MouseEvent) => void} act @param {string} [key] @param {string} [cls]
- */
-function button(name, label, act, key = "", cls = "") {
-  return h("button", { type: "button", class: `icon-button ${cls}`, "aria-label": label, title: key ? `${label}  ${key}` : label, onclick: act }, icon(name));
-}
 
 /** @param {import("./view/dom.js").IconName} name @param {string} label @param {() => void} act */
 function tab(name, label, act) {

@@ -7,7 +7,7 @@
  *                                      lightness until they have 4.5 on their ground
  *   stripControls(text) -> {text, removed}   what a copy holds: no sequences, no controls but tab and
  *                                      newline, because a terminal obeys what is pasted into it
- *   PALETTE {dark, light}              the 16 colours, equal to --a0 … --a15 of tokens.css
+ *   PALETTE {dark, light}              the 16 colours
  *
  * The grammar is that of ECMA-48 and xterm, 7-bit and 8-bit. A sequence that does not end is not one:
  * only its first sign counts as control, so that a stray ESC never swallows text. Conceal and blink
@@ -258,8 +258,7 @@ export function paint(style, theme) {
     return { cls: words.join(" "), fg: "", bg: "" };
   }
   if (bg < 0 && !style.inverse && fg < 16) {
-    words.push(`a${fg}`);
-    return { cls: words.join(" "), fg: "", bg: "" };
+    return { cls: words.join(" "), fg: hex(resolve(fg, theme)), bg: "" };
   }
   let front = fg < 0 ? TEXT[theme] : resolve(fg, theme);
   let ground = bg < 0 ? GROUND[theme] : resolve(bg, theme);

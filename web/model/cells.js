@@ -5,7 +5,7 @@
  *   cells(text, from?, to?)         sum of widths of display text
  *   new Display(line, limit?)       collects the pieces of one row:
  *     .show(from, to, cls?, fg?, bg?)   a part of the line, controls as labels, tabs as spaces
- *     .put(text, from, to, cls?)        text of ours that stands for a part of the line
+ *     .put(text, from, to, cls?, fg?, bg?)  text of ours that stands for a part of the line
  *     .putDecoded(char, from, to, cls?)  a character that an escape of the line stands for
  *     .hide(from, to)                   a part of the line that is not drawn
  *     .pieces  .column  .cut            the result; `cut`: characters left out behind the limit
@@ -121,13 +121,15 @@ export class Display {
    * @param {number} from
    * @param {number} to
    * @param {string} [cls]
+   * @param {string} [fg]
+   * @param {string} [bg]
    */
-  put(text, from, to, cls = "") {
+  put(text, from, to, cls = "", fg = "", bg = "") {
     if (this.room === 0) {
       this.#cutAt(from, to);
       return;
     }
-    this.pieces.push({ text, from, to, cls, fg: "", bg: "" });
+    this.pieces.push({ text, from, to, cls, fg, bg });
     this.column += PLAIN.test(text) ? text.length : cells(text);
     this.#marks = 0;
   }

@@ -80,7 +80,7 @@ function showTimeAt(display, time, options, cls = "time", fg = "", bg = "") {
   const { times = "file", context = NOWHEN, reference } = options;
   const instead = showTime(time, times, context, reference);
   if (instead === null) display.show(time.from, time.to, cls, fg, bg);
-  else display.put(instead, time.from, time.to, cls);
+  else display.put(instead, time.from, time.to, cls, fg, bg);
 }
 
 /**

@@ -192,7 +192,7 @@ function bounded(runs) {
   const coloured = runs.filter((run) => !isBare(run));
   if (coloured.length <= MAX_RUNS) return runs;
   // The sort is stable: of equals, the first stays.
-  const best = coloured.sort((a, b) => worth(b.cls) - worth(a.cls));
+  const best = coloured.sort((a, b) => worth(b.cls || "own") - worth(a.cls || "own"));
   const keep = new Set(best.slice(0, MAX_RUNS));
   return joined(runs.map((run) => (keep.has(run) ? run : { text: run.text, ...BARE })));
 }

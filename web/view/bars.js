@@ -22,7 +22,7 @@
  * @typedef {{ms: number, echo: string} | {error: string}} Reading
  */
 
-import { attribute, h, icon, pressed, say, show, toggle } from "./dom.js";
+import { attribute, h, icon, iconButton, pressed, say, show, toggle } from "./dom.js";
 
 /** Find: it finds in what is in view at once; the daemon looks through the whole log. */
 export class FindBar {
@@ -47,11 +47,10 @@ export class FindBar {
     this.hidden = h("button", { type: "button", class: "text-button find-hidden", onclick: host.unfilter });
     this.el = h("div", { class: "find-bar", role: "search" },
       h("div", { class: "find-box" }, this.field, this.case, this.regex, this.word),
-      h("button", { type: "button", class: "icon-button", "aria-label": "Previous hit", title: "Previous hit  N", onclick: () => host.next(false) }, icon("up")),
-      h("button", { type: "button", class: "icon-button", "aria-label": "Next hit", title: "Next hit  n", onclick: () => host.next(true) }, icon("down")),
+      iconButton("up", "Previous hit", () => host.next(false), "N"),
+      iconButton("down", "Next hit", () => host.next(true), "n"),
       this.label, this.bar, this.progress, this.stop, this.error, this.hidden, this.note,
-      h("button", { type: "button", class: "icon-button find-close", "aria-label": "Close find", title: "Close  Esc", onclick: host.close }, icon("close")));
-    this.timer = 0;
+      iconButton("close", "Close find", host.close, "Esc", "find-close"));
   }
 
   get open() {
@@ -137,7 +136,7 @@ export class TimeBox {
     });
     this.echo = h("span", { class: "time-echo", role: "status" });
     this.el = h("div", { class: "find-bar time-bar" }, icon("clock"), h("div", { class: "find-box" }, this.field),
-      this.echo, h("button", { type: "button", class: "icon-button find-close", "aria-label": "Close go to time", title: "Close  Esc", onclick: host.close }, icon("close")));
+      this.echo, iconButton("close", "Close go to time", host.close, "Esc", "find-close"));
   }
 
   get open() {

@@ -9,7 +9,7 @@
  */
 
 import { keyLabel, KEYS, searchKeys } from "../model/keymap.js";
-import { fill, h, icon, logo, say, set, show } from "./dom.js";
+import { fill, h, icon, iconButton, logo, say, set, show } from "./dom.js";
 
 /**
  * Opens what is taken away when it is closed, by a click beside it for one.
@@ -39,7 +39,7 @@ export function dialog(title, cls, ...content) {
   const id = `dialog-${cls}`;
   const el = h("dialog", { class: `dialog ${cls}`, "aria-labelledby": id },
     h("div", { class: "dialog-head" }, h("h2", { id }, title),
-      h("button", { type: "button", class: "icon-button", "aria-label": "Close", onclick: () => el.close() }, icon("close"))),
+      iconButton("close", "Close", () => el.close(), "Esc")),
     ...content);
   open(el);
   return el;

@@ -84,6 +84,11 @@ export function show(element, shown) {
   /** @type {HTMLElement} */ (element).hidden = !shown;
 }
 
+/** A control that is an icon. @param {IconName} name @param {string} label @param {(event: MouseEvent) => void} act @param {string} [key] @param {string} [cls] */
+export function iconButton(name, label, act, key = "", cls = "") {
+  return h("button", { type: "button", class: `icon-button ${cls}`, "aria-label": label, title: key ? `${label}  ${key}` : label, onclick: act }, icon(name));
+}
+
 /** A small button that stays pressed. @param {string} text @param {string} title @param {() => void} [then] */
 export function toggle(text, title, then) {
   const button = h("button", { type: "button", class: "toggle", title, "aria-label": title, "aria-pressed": "false", onclick: () => {
@@ -95,6 +100,23 @@ export function toggle(text, title, then) {
 
 /** @param {Element} button */
 export const pressed = (button) => button.getAttribute("aria-pressed") === "true";
+
+/**
+ * A canvas of that many pixels, empty.
+ * @param {HTMLCanvasElement} canvas @param {number} width @param {number} height
+ */
+export function brush(canvas, width, height) {
+  const context = canvas.getContext("2d");
+  const scale = devicePixelRatio || 1;
+  const [wide, high] = [width, height].map((size) => Math.max(1, Math.round(size * scale)));
+  if (canvas.width !== wide || canvas.height !== high) {
+    canvas.width = wide;
+    canvas.height = high;
+  }
+  context?.setTransform(scale, 0, 0, scale, 0, 0);
+  context?.clearRect(0, 0, width, height);
+  return context;
+}
 
 /** Replaces all children. @param {Element} element @param {...Child} children */
 export function fill(element, ...children) {

@@ -41,7 +41,7 @@
  */
 
 import { bodyOf, MAX_CHIPS, parseBody, parseTyped, PRESETS, typedOf } from "../model/filters.js";
-import { ask, attribute, fill, h, icon, pressed, say, show, toggle } from "./dom.js";
+import { ask, attribute, fill, h, icon, iconButton, pressed, say, show, toggle } from "./dom.js";
 
 export class Header {
   /** @param {HeaderHost} host */
@@ -106,7 +106,7 @@ export class Header {
       && logs.every((log, k) => /** @type {HTMLElement} */ (this.logs.children[k]).dataset.name === log.name);
     if (!same) {
       fill(this.logs, ...logs.map((log) => this.#chip(log)),
-        h("button", { type: "button", class: "icon-button small add-log", "aria-label": "Add a log to this pane", title: "Add a log", onclick: this.host.add }, icon("plus")));
+        iconButton("plus", "Add a log to this pane", this.host.add, "", "small add-log"));
       ask(this.fit);
     }
     logs.forEach((log, k) => this.#update(/** @type {HTMLElement} */ (this.logs.children[k]), log, logs.length > 1));

@@ -18,7 +18,7 @@
 
 import { BAR, bars, MapScale, ticks, timeLabels, total } from "../model/mapscale.js";
 import { dateTime, percent } from "../model/words.js";
-import { attribute, colour, h, say, show } from "./dom.js";
+import { attribute, brush, colour, h, say, show } from "./dom.js";
 
 /** A drag that rests this long shows where it is, ms. */
 const REST = 120;
@@ -210,18 +210,10 @@ export class LogMap {
 
   #paint() {
     const { canvas, scale } = this;
-    const context = canvas.getContext("2d");
     const width = this.el.clientWidth;
     const { height } = this;
-    if (!context || !width || !height) return;
-    const ratio = devicePixelRatio || 1;
-    if (canvas.width !== Math.round(width * ratio) || canvas.height !== Math.round(height * ratio)) {
-      canvas.width = Math.round(width * ratio);
-      canvas.height = Math.round(height * ratio);
-    }
-    context.setTransform(ratio, 0, 0, ratio, 0, 0);
-    context.clearRect(0, 0, width, height);
-    if (!scale) return;
+    const context = brush(canvas, width, height);
+    if (!context || !scale || !width) return;
     const wide = width > 60;
     const right = width - 9;
     const most = wide ? right - 48 : right - 3;

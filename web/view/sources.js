@@ -20,7 +20,7 @@
 
 import { BARS, rows } from "../model/sources.js";
 import { bytes, count, duration, middle, plural, rate, short } from "../model/words.js";
-import { ask, attribute, colour, fill, h, icon, say, show } from "./dom.js";
+import { ask, attribute, brush, colour, fill, h, icon, iconButton, say, show } from "./dom.js";
 
 const BAR_WIDTH = 46;
 const BAR_HEIGHT = 16;
@@ -96,10 +96,7 @@ export class Sources {
     fill(this.viewList, ...views.map((view) => h("div", { class: "view-row", role: "listitem" },
       h("button", { type: "button", class: "view-open", onclick: () => this.host.openView(view.address) },
         icon("star"), h("span", null, view.name)),
-      view.own && h("button", {
-        type: "button", class: "icon-button small", "aria-label": `Remove the view ${view.name}`, title: "Remove",
-        onclick: () => this.host.removeView(view),
-      }, icon("close")))));
+      view.own && iconButton("close", `Remove the view ${view.name}`, () => this.host.removeView(view), "", "small"))));
   }
 
   /** @param {Map<string, string>} shown */
@@ -225,19 +222,10 @@ export class Sources {
   /** All bars of the visible rows. @param {number} first @param {number} visible @param {number} high */
   #sparks(first, visible, high) {
     const { canvas } = this;
-    const context = canvas.getContext("2d");
+    const context = brush(canvas, BAR_WIDTH, visible * high);
     if (!context) return;
-    const scale = devicePixelRatio || 1;
-    const width = Math.round(BAR_WIDTH * scale);
-    const height = Math.round(visible * high * scale);
-    if (canvas.width !== width || canvas.height !== height) {
-      canvas.width = width;
-      canvas.height = Math.max(1, height);
-      canvas.style.height = `${visible * high}px`;
-    }
+    canvas.style.height = `${visible * high}px`;
     canvas.style.transform = `translateY(${first * high}px)`;
-    context.setTransform(scale, 0, 0, scale, 0, 0);
-    context.clearRect(0, 0, BAR_WIDTH, visible * high);
     const plain = colour("--bar");
     const red = colour("--err");
     const step = BAR_WIDTH / BARS;

@@ -17,7 +17,7 @@
  */
 
 import { count, duration, plural } from "../model/words.js";
-import { fill, h, icon, say, show, visible } from "./dom.js";
+import { fill, h, icon, iconButton, say, show, visible } from "./dom.js";
 
 /** The status bar: the truth about the focused pane. */
 export class Status {
@@ -34,7 +34,7 @@ export class Status {
     this.new = h("span", { class: "new" }, this.button, this.errors);
     this.hintText = h("span", null);
     this.hint = h("span", { class: "hint", hidden: true }, this.hintText,
-      h("button", { type: "button", class: "icon-button small", "aria-label": "Hide this hint", onclick: host.dismiss }, icon("close")));
+      iconButton("close", "Hide this hint", host.dismiss, "", "small"));
     this.right = h("span", { class: "foot-right" });
     fill(foot, this.mode, this.new, this.hint, this.right);
     this.key = "";

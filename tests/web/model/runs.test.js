@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { PALETTE } from "../../../web/model/ansi.js";
 import { detectFormat } from "../../../web/model/fields.js";
 import { MAX_RUNS, fileColumn, fileRange, rowOf } from "../../../web/model/runs.js";
 import { random } from "./random.js";
@@ -10,7 +11,8 @@ const context = { zone: "UTC", now: Date.UTC(2026, 10, 22, 14, 30) };
 /** @param {string} line @param {import("../../../web/model/runs.js").RowOptions} [options] */
 function look(line, options = {}) {
   const row = rowOf(line, { context, format: detectFormat([line]), ...options });
-  return row.runs.map((run) => (run.cls ? `${run.cls}<${run.text}>` : run.text)).join("");
+  const own = (/** @type {string} */ fg) => (fg ? `a${PALETTE.dark.indexOf(parseInt(fg.slice(1), 16))}` : "");
+  return row.runs.map((run) => (run.cls || run.fg ? `${run.cls}${own(run.fg)}<${run.text}>` : run.text)).join("");
 }
 
 test("text: the time steps back, the level stands out, pairs are coloured", () => {

@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
+import { PALETTE } from "../../../web/model/ansi.js";
+
 const css = readFileSync(new URL("../../../web/tokens.css", import.meta.url), "utf8");
 
 /** @type {Record<"light" | "dark", Record<string, string>>} */
@@ -9,6 +11,11 @@ const themes = { light: {}, dark: {} };
 for (const [, name, light, dark] of css.matchAll(/--([\w-]+): light-dark\((#\w{6}), (#\w{6})\);/g)) {
   themes.light[/** @type {string} */ (name)] = /** @type {string} */ (light);
   themes.dark[/** @type {string} */ (name)] = /** @type {string} */ (dark);
+}
+
+// The colours of ANSI sequences are the page's own, too.
+for (const theme of /** @type {const} */ (["light", "dark"])) {
+  PALETTE[theme].forEach((rgb, i) => { themes[theme][`a${i}`] = `#${rgb.toString(16).padStart(6, "0")}`; });
 }
 
 /** Relative luminance, WCAG 2.2. @param {string} hex */
