@@ -191,7 +191,7 @@ class Daemon:
         signal.signal(signal.SIGPIPE, signal.SIG_IGN)
         # F_SETLEASE sends SIGIO to its holder when a writer comes; the answer is the only news.
         signal.signal(signal.SIGIO, signal.SIG_IGN)
-        self.loop.call_later(TICK, self._tick)
+        self.loop.call_about(TICK, self._tick)
         log.info(
             "tailws %s listens on %s, %d sources",
             tailws.__version__,
@@ -275,7 +275,7 @@ class Daemon:
 
     def _tick(self) -> None:
         """Tell systemd how we are, and the log what it has lost."""
-        self.loop.call_later(TICK, self._tick)
+        self.loop.call_about(TICK, self._tick)
         if self.loop.clock() - self._shown[0] >= STATUS:
             self._show_status()
         report_dropped()

@@ -141,7 +141,7 @@ class Catalog:
         self._rescan()
         self._started = True
         if self._poll is None:
-            self._poll = self._loop.call_later(limits.files.poll, self._poll_all)
+            self._poll = self._loop.call_about(limits.files.poll, self._poll_all)
 
     def was_stopped(self) -> None:
         """The daemon goes on after a stop (SIGCONT): what came and went meanwhile nobody saw."""
@@ -194,9 +194,9 @@ class Catalog:
         for _ in range(LOOKS_A_TURN):
             entry = next(self._round, None)
             if entry is None:
-                self._poll = self._loop.call_later(self._limits.files.poll, self._poll_all)
+                self._poll = self._loop.call_about(self._limits.files.poll, self._poll_all)
                 return
-            if self._by_name or not (self._is_watched(entry) and entry.source.is_silent()):
+            if self._by_name or not (self._is_named(entry) and entry.source.is_silent()):
                 self._look(entry)
         self._loop.defer(self._poll_some)
 
@@ -220,9 +220,12 @@ class Catalog:
 
     def _is_watched(self, entry: Entry) -> bool:
         """Whether the kernel hints at all that may happen to it, as far as anybody reads it."""
+        return self._is_named(entry) and (entry.source.watched or not entry.source.users)
+
+    def _is_named(self, entry: Entry) -> bool:
+        """Whether the kernel hints at all that may happen to its name."""
         watched = self._watches.get(entry.directory)
-        named = watched is not None and watched.alive and not entry.is_link
-        return named and (entry.source.watched or not entry.source.users)
+        return watched is not None and watched.alive and not entry.is_link
 
     def _look(self, entry: Entry) -> None:
         if entry.source.look():

@@ -26,10 +26,10 @@ class Liveness:
         self._loop = loop
         self._clients = clients
         self._limits = limits
-        loop.call_later(ROUND, self._round)
+        loop.call_about(ROUND, self._round)
 
     def _round(self) -> None:
-        self._loop.call_later(ROUND, self._round)
+        self._loop.call_about(ROUND, self._round)
         limits = self._limits()
         now = self._loop.clock()
         for client in list(self._clients):
