@@ -162,3 +162,23 @@ def test_on_plain_http(visit: Visit) -> None:
         until(lambda: "copied" in page.inner_text(".toasts"))
         assert clipboard(page, daemon).startswith(f"http://logs.test:{daemon.port}/#s=app&at=")
         assert texts(page)
+
+
+def test_a_long_line_that_does_not_wrap(visit: Visit) -> None:
+    """Of a line that goes far beyond the pane only what is near is in the document: whoever goes
+    there sees the rest, and what is copied is the whole line."""
+    long = f"{line(1)} {' '.join(f'w{i:03}' for i in range(600))} end"
+    with Daemon({"app": "app.log"}) as daemon:
+        daemon.append("app.log", line(0), long, line(2))
+        page = visit(daemon.url)
+        page.context.grant_permissions(ALLOWED)
+        row = page.locator(".row", has_text="order=000001")
+        until(lambda: "w010" in row.text_content())
+        assert len(row.text_content()) < 700
+        row.click(click_count=3, position={"x": 300, "y": 6})
+        page.keyboard.press("Control+c")
+        assert clipboard(page, daemon).rstrip("\n") == long
+        page.keyboard.press("$")
+        until(lambda: row.text_content().endswith("w599 end"))
+        page.keyboard.press("0")
+        until(lambda: len(row.text_content()) < 700)

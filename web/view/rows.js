@@ -4,7 +4,8 @@
  *
  * There are as many elements as fit the viewport and a few more. They stand in the document in the
  * order of the lines, so that a native selection runs as the eye does. A row whose line and epoch
- * did not change is only moved; else its nodes are used again. Log text goes into text nodes, and
+ * did not change is only moved; else its nodes are used again. Of long lines that do not wrap, only
+ * what is visible and a little more is in the document. Log text goes into text nodes, and
  * classes come from tables of the model: nothing in a line can become markup.
  *
  * The tools never cover text: where there is no room behind the line, the keys and the row's menu
@@ -16,7 +17,8 @@
  * @typedef {import("../model/look.js").Look} Look
  * @typedef {import("../model/look.js").Run} Run
  * @typedef {{el: HTMLElement, key: number, epoch: number, y: number, h: number, block: Block | null,
- *   i: number, cls: string, flags: string, expansion: HTMLElement | null}} Row
+ *   i: number, cls: string, flags: string, expansion: HTMLElement | null, drawn: number}} Row
+ *   drawn: characters in the document, Infinity for all
  * @typedef {{text: string, title: string, act: () => void}} Tool
  */
 
@@ -27,6 +29,9 @@ import { fill, h, show } from "./dom.js";
 
 /** Elements of coloured text in one row; what is beyond joins the last. */
 const MAX_SPANS = 14;
+
+/** Text in which every character takes one cell. */
+const NARROW = /^[ -\u02ff]*$/;
 
 /** @type {WeakMap<Block, number>} */
 const ids = new WeakMap();
@@ -52,6 +57,15 @@ export class Rows {
     /** Elements without a line, kept for later. @type {Row[]} */
     this.spare = [];
     this.made = 0;
+    /** Columns that are drawn, of lines that do not wrap. */
+    this.reach = Infinity;
+  }
+
+  /** @param {number} columns */
+  setReach(columns) {
+    if (columns === this.reach) return;
+    this.reach = columns;
+    for (const row of this.rows) if (row.drawn < Infinity) row.epoch = -1;
   }
 
   /**
@@ -146,7 +160,7 @@ export class Rows {
     const el = document.createElement("div");
     el.id = `${this.prefix}${this.made++}`;
     el.setAttribute("role", "treeitem");
-    const row = { el, key: 0, epoch: -1, y: -9999, h: 0, block: null, i: 0, cls: "", flags: "", expansion: null };
+    const row = { el, key: 0, epoch: -1, y: -9999, h: 0, block: null, i: 0, cls: "", flags: "", expansion: null, drawn: Infinity };
     owners.set(el, row);
     return row;
   }
@@ -172,17 +186,19 @@ export class Rows {
     let node = el.firstChild;
     let spans = 0;
     const { runs } = look;
-    for (let k = 0; k < runs.length; k++) {
+    const whole = look.content?.text ?? "";
+    row.drawn = whole.length > this.reach && NARROW.test(whole) ? this.reach : Infinity;
+    let left = row.drawn;
+    for (let k = 0; k < runs.length && left > 0; k++) {
       const run = runs[k];
       let { text } = run;
       if (!text) continue;
-      if (!isPlain(run)) {
-        if (++spans >= MAX_SPANS) for (k++; k < runs.length; k++) text += runs[k].text;
-        node = run.href ? anchor(el, node, run, text) : span(el, node, run, text);
-      } else {
-        for (; k + 1 < runs.length && isPlain(runs[k + 1]); k++) text += runs[k + 1].text;
-        node = plain(el, node, text);
-      }
+      const coloured = !isPlain(run);
+      if (!coloured) for (; k + 1 < runs.length && isPlain(runs[k + 1]); k++) text += runs[k + 1].text;
+      else if (++spans >= MAX_SPANS) for (k++; k < runs.length; k++) text += runs[k].text;
+      text = text.slice(0, left);
+      left -= text.length;
+      node = (!coloured ? plain : run.href ? anchor : span)(el, node, text, run);
     }
     // What the row had more of, buttons and all, goes.
     while (node) {
@@ -237,10 +253,10 @@ function plain(el, node, text) {
 
 /**
  * Coloured text: a span with one text node, the one that is there if it is one.
- * @param {HTMLElement} el @param {ChildNode | null} node @param {Run} run @param {string} text
+ * @param {HTMLElement} el @param {ChildNode | null} node @param {string} text @param {Run} run
  * @returns {ChildNode | null} the node behind
  */
-function span(el, node, run, text) {
+function span(el, node, text, run) {
   let there = /** @type {Node | null} */ (node);
   if (there instanceof HTMLElement && there.localName === "span" && there.firstChild instanceof Text) {
     const inside = there.firstChild;
@@ -260,10 +276,10 @@ function span(el, node, run, text) {
 
 /**
  * A link that was found safe (http or https, shown as it is).
- * @param {HTMLElement} el @param {ChildNode | null} node @param {Run} run @param {string} text
+ * @param {HTMLElement} el @param {ChildNode | null} node @param {string} text @param {Run} run
  * @returns {ChildNode | null} the node behind
  */
-function anchor(el, node, run, text) {
+function anchor(el, node, text, run) {
   const link = document.createElement("a");
   link.href = run.href;
   link.rel = "noopener noreferrer";
@@ -335,7 +351,7 @@ const PAD = 8;
  * @param {string} line
  * @param {number} high px of a line
  * @param {{value: (key: string, value: string, at: {x: number, y: number}) => void, copy: () => void,
- *   link: () => void, only: (text: string) => void}} host
+ *   link: () => void, only: (text: string) => void, marks: (text: string) => import("../model/runs.js").Mark[]}} host
  * @returns {{el: HTMLElement, height: number}}
  */
 export function expansion(line, high, host) {
@@ -343,16 +359,16 @@ export function expansion(line, high, host) {
   const shown = rows.slice(0, MOST_LINES);
   const body = h("div", { class: "expansion-body" }, ...shown.map((row) =>
     h("div", { class: "expansion-line" }, "  ".repeat(row.indent), ...row.parts.map((part) => {
-      const text = shownText(part.text);
+      const text = marked(shownText(part.text), host.marks);
       const isValue = row.value !== "" && part === row.parts.findLast((one) => one.cls === "str" || one.cls === "num" || one.cls === "val");
-      if (!isValue) return part.cls ? h("span", { class: part.cls }, text) : text;
+      if (!isValue) return h("span", { class: part.cls }, ...text);
       return h("button", { type: "button", class: `value ${part.cls}`, title: "Show only, hide, mark, copy", tabindex: "-1", onclick: (/** @type {MouseEvent} */ event) => {
         const box = /** @type {HTMLElement} */ (event.currentTarget).getBoundingClientRect();
         host.value(row.key, row.value, { x: box.left, y: box.bottom + 2 });
-      } }, text);
+      } }, ...text);
     }))),
   rows.length > MOST_LINES && h("div", { class: "expansion-line quiet" }, `${count(rows.length - MOST_LINES)} more lines; Copy has them all`));
-  const ids = findIds(line).slice(0, 2).map((id) => id.text ?? "").filter(Boolean);
+  const ids = findIds(line).slice(0, 2);
   const tools = h("div", { class: "expansion-tools" },
     h("button", { type: "button", tabindex: "-1", onclick: host.copy }, "Copy"),
     h("button", { type: "button", tabindex: "-1", onclick: host.link }, "Copy link"),
@@ -360,6 +376,19 @@ export function expansion(line, high, host) {
   const el = h("div", { class: `expansion ${kind}` }, tools, body);
   const lines = shown.length + (rows.length > MOST_LINES ? 1 : 0);
   return { el, height: Math.max(1, lines) * high + 2 * PAD + 6 };
+}
+
+/** @param {string} text @param {(text: string) => import("../model/runs.js").Mark[]} marks */
+function marked(text, marks) {
+  /** @type {(string | HTMLElement)[]} */
+  const parts = [];
+  let at = 0;
+  for (const { from, to, cls } of marks(text).sort((a, b) => a.from - b.from)) {
+    if (from < at) continue;
+    parts.push(text.slice(at, from), h("span", { class: cls }, text.slice(from, to)));
+    at = to;
+  }
+  return [...parts, text.slice(at)];
 }
 
 /** Text without characters that hide or reorder. @param {string} text */

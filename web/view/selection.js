@@ -197,12 +197,18 @@ export async function gather(ends, sources, timeOf, ask, told) {
 
 /**
  * Where a point of the document is in a row's text: the offset in what is displayed.
- * @param {Element} el of the row
+ * @param {import("./rows.js").Row} row
  * @param {Node} node
  * @param {number} offset
  * @returns {number} Infinity behind the text
  */
-function offsetIn(el, node, offset) {
+function offsetIn({ el, drawn }, node, offset) {
+  const at = drawnBefore(el, node, offset);
+  return at < drawn ? at : Infinity;
+}
+
+/** The same in the text that is in the document. @param {Element} el @param {Node} node @param {number} offset */
+function drawnBefore(el, node, offset) {
   let sum = 0;
   for (const child of el.childNodes) {
     const skip = child instanceof HTMLElement && (child.localName === "button" || child.localName === "div");
@@ -228,7 +234,7 @@ export function selectWord(row, look) {
   const selection = getSelection();
   const { content, breaks } = look;
   if (!content || !selection?.anchorNode || rowAt(selection.anchorNode) !== row) return;
-  const at = toDisplay(offsetIn(row.el, selection.anchorNode, selection.anchorOffset), breaks);
+  const at = toDisplay(offsetIn(row, selection.anchorNode, selection.anchorOffset), breaks);
   const { from, to } = wordAt(content.text, at);
   if (to <= from) return;
   const start = pointAt(row.el, from, breaks);
@@ -283,8 +289,8 @@ export function selectedText(blocks, looks) {
   const startOrd = blocks.ord(a);
   const endOrd = blocks.ord(b);
   if (Number.isNaN(startOrd) || Number.isNaN(endOrd)) return null;
-  const startAt = offsetIn(first.el, range.startContainer, range.startOffset);
-  const endAt = rowAt(range.endContainer) ? offsetIn(last.el, range.endContainer, range.endOffset) : Infinity;
+  const startAt = offsetIn(first, range.startContainer, range.startOffset);
+  const endAt = rowAt(range.endContainer) ? offsetIn(last, range.endContainer, range.endOffset) : Infinity;
   /** @type {string[]} */
   const parts = [];
   blocks.walk(startOrd, endOrd + 1, (line, block, i) => {

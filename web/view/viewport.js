@@ -34,6 +34,8 @@ import { pinnedRows } from "./selection.js";
 export const THIRD = 1 / 3;
 /** Viewports held beyond the visible rows before more is asked for. */
 const AHEAD = 3;
+/** Columns beyond the visible ones that are drawn, at least. */
+const SIDE = 200;
 /** How far behind one draws at every frame, and how often at least one draws, ms. */
 const LATE = 40;
 const SELDOM = 100;
@@ -304,6 +306,8 @@ export class Viewport {
     // Writing.
     paper.size(tall, wide);
     paper.scrollTo(top);
+    const step = looks.options.wrap ? Infinity : SIDE;
+    this.rows.setReach(step * Math.ceil((paper.left + paper.width) / paper.cell / SIDE + 1));
     this.rows.paint(rows, (block, i) => looks.of(block, i), this.flags, this.expansionOf, looks.epoch, pinnedRows());
     this.pointAtCurrent();
     this.drawn();
