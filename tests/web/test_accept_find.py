@@ -78,6 +78,17 @@ def test_find_looks_through_the_whole_log(visit: Visit, daemon: Daemon) -> None:
     page.keyboard.press("n")
     current(page, 770)
     until(lambda: "From the beginning" in page.inner_text(".toasts"))
+    # In what is opened under a line hits are marked as well, and others when one looks for others.
+    page.keyboard.press("Enter")
+    opened = page.locator(".expansion :is(.find, .find-cur)")
+    until(lambda: opened.all_inner_texts() == ["order=00077"])
+    page.keyboard.press("Control+f")
+    page.keyboard.type("customer")
+    until(lambda: opened.all_inner_texts() == ["customer", "customer"])
+    page.keyboard.press("Control+a")
+    page.keyboard.type("order=00077")
+    page.keyboard.press("Escape")
+    page.keyboard.press("Enter")
     page.keyboard.press("Escape")
     until(lambda: page.locator(".row .find-cur").count() == 0)
 

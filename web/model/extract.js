@@ -3,7 +3,7 @@
  *
  *   findLinks(line, max?) -> {from, to, href}[]    http and https only, at most 20
  *   safeLink(text) -> href or null                 the rule for one address
- *   findIds(line) -> {from, to, text}[]            trace and request ids and uuids, for "Show only"
+ *   findIds(line) -> text[]                        trace and request ids and uuids, for "Show only"
  *   wordAt(text, offset) -> {from, to}             in display text; from === to on blank space
  *   expandLine(line) -> {kind: "json" | "fields" | "text", rows}
  *   rows: {indent, parts: {text, cls}[], key, value}[]     `key` and `value` for the menu of a value
@@ -18,7 +18,7 @@
  * only `value` is decoded. Parts are raw text: show them through cells.js.
  */
 
-import { jsonEscapes, jsonValueEnd, parseLine, valueOf } from "./fields.js";
+import { jsonEscapes, jsonValueEnd, parseLine, parseLogfmt, valueOf } from "./fields.js";
 
 const MAX_LINKS = 20;
 const MAX_LENGTH = 2048;
@@ -96,20 +96,10 @@ const IDS = new RegExp(
   "gi",
 );
 
-/**
- * @param {string} line
- * @returns {{from: number, to: number, text: string}[]} at most 8, each text once
- */
+/** @param {string} line @returns {string[]} at most 8, each once */
 export function findIds(line) {
-  /** @type {Map<string, {from: number, to: number, text: string}>} */
-  const ids = new Map();
-  for (const hit of line.slice(0, 16_384).matchAll(IDS)) {
-    const text = hit[1] ?? hit[2] ?? "";
-    const to = (hit.index ?? 0) + hit[0].length;
-    if (!ids.has(text)) ids.set(text, { from: to - text.length, to, text });
-    if (ids.size === 8) break;
-  }
-  return [...ids.values()];
+  const ids = [...line.slice(0, 16_384).matchAll(IDS)].map((hit) => hit[1] ?? hit[2] ?? "");
+  return [...new Set(ids)].slice(0, 8);
 }
 
 const BOUND = /[\s"'`<>()[\]{},;=|]/;
@@ -168,7 +158,9 @@ const VALUE_CLASS = { string: "str", number: "num", word: "num", nested: "" };
  * @returns {{kind: "json" | "fields" | "text", rows: ExpandedRow[]}}
  */
 export function expandLine(line) {
-  const parsed = parseLine(line);
+  const whole = { indent: 0, parts: [{ text: line, cls: "" }], key: "", value: line };
+  const form = parseLine(line);
+  const parsed = form ?? parseLogfmt(line, true);
   if (parsed?.format === "json") {
     /** @type {ExpandedRow[]} */
     const rows = [];
@@ -182,7 +174,7 @@ export function expandLine(line) {
         { text: valueOf(line, field), cls: VALUE_CLASS[field.kind] }],
       key: field.key, value: valueOf(line, field),
     }));
-    return { kind: "fields", rows };
+    return { kind: "fields", rows: form ? rows : [whole, ...rows] };
   }
   if (parsed) {
     const rows = parsed.parts.map(({ from, to, cls }) => ({
@@ -190,7 +182,7 @@ export function expandLine(line) {
     }));
     return { kind: "fields", rows };
   }
-  return { kind: "text", rows: [{ indent: 0, parts: [{ text: line, cls: "" }], key: "", value: line }] };
+  return { kind: "text", rows: [whole] };
 }
 
 /** @param {string} text @param {number} from */

@@ -157,18 +157,20 @@ export function jsonValueEnd(line, at) {
 const PAIR = /([^\s="]{1,128})=("[^"\\]*(?:\\[^][^"\\]*)*"|[^\s"]*)(?=\s|$)/y;
 
 /**
- * Pairs from the first character on, two at least; a word without `=` may stand between.
+ * Pairs from the first character on, two at least; a word without `=` may stand between. In prose
+ * they may stand anywhere.
  * @param {string} line
+ * @param {boolean} [prose]
  * @returns {Parsed | null}
  */
-function parseLogfmt(line) {
+export function parseLogfmt(line, prose = false) {
   /** @type {Field[]} */
   const fields = [];
   let bare = 0;
   for (let at = past(/\s*/y, line, 0); at < line.length; ) {
     PAIR.lastIndex = at;
     const hit = PAIR.exec(line);
-    if (hit) {
+    if (hit && !(prose && /[^\w.@-]/.test(hit[1]))) {
       const [all, key = "", value = ""] = hit;
       const from = at + key.length + 1;
       if (fields.length < MAX_FIELDS) {
@@ -179,12 +181,12 @@ function parseLogfmt(line) {
       at += all.length;
     } else {
       bare += 1;
-      if (fields.length === 0 || bare > fields.length) return null;
+      if (!prose && (fields.length === 0 || bare > fields.length)) return null;
       at = past(/\S+/y, line, at);
     }
     at = past(/\s*/y, line, at);
   }
-  return fields.length >= 2 ? withRoles("logfmt", fields) : null;
+  return fields.length >= (prose ? 1 : 2) ? withRoles("logfmt", fields) : null;
 }
 
 const QUOTED = '"([^"\\\\]*(?:\\\\.[^"\\\\]*)*)"';
@@ -262,7 +264,7 @@ function parseSyslog(line) {
 }
 
 /** In the order in which they are tried. @type {Record<Format, (line: string) => Parsed | null>} */
-const PARSERS = { json: parseJson, access: parseAccess, syslog: parseSyslog, logfmt: parseLogfmt };
+const PARSERS = { json: parseJson, access: parseAccess, syslog: parseSyslog, logfmt: (line) => parseLogfmt(line) };
 
 /** Halves of a pair together are one character; what is no escape, or not whole, stays as it is. */
 const ESCAPE = /\\(?:u[dD][89abAB][\da-fA-F]{2}\\u[dD][c-fC-F][\da-fA-F]{2}|u[\da-fA-F]{4}|["\\/bfnrt])/g;

@@ -3,7 +3,7 @@
  *
  *   levelOf(line) -> {level, from, to} | null      columns of the word or number that tells it
  *   levelWord(word) -> Level | null                "WARNING" -> "warn", "50" -> "error" (pino)
- *   countLevels(text, from?, lines?) -> {errors, warnings, next}    for a block of many lines
+ *   countLevels(text, lines?) -> {errors, warnings}    of a block of many lines
  *   Level = "error" | "warn" | "info" | "debug"    fatal, critical, alert count as error; trace as debug
  *
  * A level is a field (`"level":"error"`, `level=warn`), a word in capitals or brackets or a label
@@ -184,31 +184,25 @@ const SIGN = new RegExp(
 );
 
 /**
- * Counts errors and warnings in lines joined by "\n". Looks at no more than `lines` suspicious lines,
- * so that a caller can spread the work over frames: go on from `next` until it is the text's length.
+ * Counts errors and warnings in lines joined by "\n", of which no more than `lines` are looked at.
  * @param {string} text
- * @param {number} [from] offset of the start of a line
  * @param {number} [lines]
- * @returns {{errors: number, warnings: number, next: number}}
+ * @returns {{errors: number, warnings: number}}
  */
-export function countLevels(text, from = 0, lines = Infinity) {
-  let errors = 0;
-  let warnings = 0;
-  let next = from;
-  for (let looked = 0; next < text.length; looked += 1) {
-    if (looked >= lines) return { errors, warnings, next };
+export function countLevels(text, lines = Infinity) {
+  const counts = { errors: 0, warnings: 0 };
+  for (let next = 0, looked = 0; next < text.length && looked < lines; looked += 1) {
     SIGN.lastIndex = Math.max(0, next - 1); // with the line end before it
     const sign = SIGN.exec(text);
     if (!sign) break;
     // A sign that begins with "\n" belongs to the line behind it.
     const place = sign.index + (text.charCodeAt(sign.index) === 10 ? 1 : 0);
     const start = place === 0 ? 0 : text.lastIndexOf("\n", place - 1) + 1;
-    let end = text.indexOf("\n", place);
-    if (end < 0) end = text.length;
-    const level = levelOf(text.slice(Math.max(start, from), end))?.level;
-    if (level === "error") errors += 1;
-    else if (level === "warn") warnings += 1;
-    next = end + 1;
+    const end = text.indexOf("\n", place);
+    next = end < 0 ? text.length : end + 1;
+    const level = levelOf(text.slice(start, end < 0 ? text.length : end))?.level;
+    if (level === "error") counts.errors += 1;
+    else if (level === "warn") counts.warnings += 1;
   }
-  return { errors, warnings, next: text.length };
+  return counts;
 }

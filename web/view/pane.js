@@ -270,6 +270,11 @@ export class Pane extends Reader {
     this.setChips(this.chips.map((chip) => (chip.kind === "mark" ? chip : { ...chip, on: false })), true);
   }
 
+  /** @override */
+  get markers() {
+    return [this.finder.matcher, this.chipMarks];
+  }
+
   /** What is marked in a line. @param {string} line */
   marksIn(line) {
     const chips = this.chipMarks.find(line);
@@ -371,7 +376,7 @@ export class Pane extends Reader {
   counted(lines, text, live) {
     // While one follows, these counts only give an idea: no more is looked at than a frame bears.
     const most = this.following && !document.hidden ? SUSPECTS - this.suspects : Infinity;
-    const { errors, warnings } = countLevels(text, 0, most);
+    const { errors, warnings } = countLevels(text, most);
     this.suspects += errors + warnings;
     this.turn({ type: "arrived", lines, errors });
     this.flows();

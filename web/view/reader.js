@@ -41,7 +41,7 @@ export class Reader extends Viewport {
     this.bookmarks = [];
     /** @type {Bookmark[]} those of what is being opened */
     this.toCome = [];
-    /** @type {WeakMap<Block, Map<number, {el: HTMLElement, height: number}>>} */
+    /** @type {WeakMap<Block, Map<number, {el: HTMLElement, by: unknown[], build: () => {el: HTMLElement}}>>} */
     this.expansions = new WeakMap();
     /** What is done when the next opening has its rows. @type {((opened: Opened) => void) | null} */
     this.landed = null;
@@ -154,7 +154,7 @@ export class Reader extends Viewport {
     const range = this.picked.range();
     const ref = range && this.feed.blocks.at(range[0]);
     if (ref && action === "link") this.host.link(ref);
-    else if (ref && action === "only") this.addChip("show", findIds(this.lineOf(ref))[0]?.text ?? this.lineOf(ref).slice(0, 200));
+    else if (ref && action === "only") this.addChip("show", findIds(this.lineOf(ref))[0] ?? this.lineOf(ref).slice(0, 200));
     else if (ref && action === "more") this.rowMenu(ref);
     else if (action === "copy") return this.host.act("copy");
     this.clearSelection();
@@ -316,7 +316,7 @@ export class Reader extends Viewport {
       { text: "Open", key: "Enter", act: () => this.expand(ref) },
       { text: "Bookmark", key: "m", act: () => act("bookmark") },
       { text: "Select lines from here", key: "v", act: () => act("select") },
-      ...findIds(line).slice(0, 3).map((id) => ({ text: `Show only ${id.text}`, act: () => this.addChip("show", id.text) })),
+      ...findIds(line).slice(0, 3).map((id) => ({ text: `Show only ${id}`, act: () => this.addChip("show", id) })),
     ]);
   }
 
@@ -336,7 +336,8 @@ export class Reader extends Viewport {
       heights.delete(i);
     } else {
       const line = block.line(i);
-      const made = expansion(line, this.paper.line, {
+      const build = () => expansion(line, this.paper.line, {
+        marks: (text) => this.looks.marks?.(text) ?? [],
         value: (key, value, where) => this.host.menu(where, [
           { text: `Show only ${value.slice(0, 60)}`, act: () => this.addChip("show", value) },
           { text: `Hide ${value.slice(0, 60)}`, act: () => this.addChip("hide", value) },
@@ -348,7 +349,8 @@ export class Reader extends Viewport {
         link: () => this.host.link({ block, i }),
         only: (text) => this.addChip("show", text),
       });
-      open.set(i, made);
+      const made = build();
+      open.set(i, { build, el: made.el, by: this.markers });
       heights.set(i, made.height);
     }
     this.expansions.set(block, open);
@@ -448,6 +450,19 @@ export class Reader extends Viewport {
     return flags;
   };
 
+  /** What marks text: what is opened is made anew when it is another. @returns {unknown[]} */
+  get markers() {
+    return [];
+  }
+
   /** @override */
-  expansionOf = (/** @type {Block} */ block, /** @type {number} */ i) => this.expansions.get(block)?.get(i)?.el ?? null;
+  expansionOf = (/** @type {Block} */ block, /** @type {number} */ i) => {
+    const open = this.expansions.get(block)?.get(i);
+    const { markers } = this;
+    if (open?.by.some((one, k) => one !== markers[k])) {
+      open.el = open.build().el;
+      open.by = markers;
+    }
+    return open?.el ?? null;
+  };
 }

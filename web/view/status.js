@@ -9,7 +9,6 @@
  * @property {number} errors among them
  * @property {string[][]} right facts at the right, each: words, figure, words
  * @property {string} hint
- * @property {boolean} [approximate] whether the counts are of the whole log, not of the filter
  * @typedef {import("../model/protocol.js").LinkState} State
  * @typedef {{state: State, ms: number, quiet: number, behind: string, last: string, now: number}}
  *   Standing behind: how much is still to come while following, or ""
@@ -56,7 +55,7 @@ export class Status {
     this.mode.className = `mode ${facts.following ? "following" : "reading"}`;
     say(this.mode, facts.following ? "Following" : "Reading");
     show(this.button, !facts.following);
-    say(this.lines, facts.lines ? `${facts.approximate ? "about " : ""}${plural(facts.lines, "new line")}` : "To the end");
+    say(this.lines, facts.lines ? plural(facts.lines, "new line") : "To the end");
     show(this.errors, !facts.following && facts.errors > 0);
     say(this.errors, `${count(facts.errors)} ${facts.errors === 1 ? "error" : "errors"}`);
     show(this.hint, facts.hint !== "");
@@ -83,57 +82,22 @@ export class Connection {
 
   /** @param {Standing} standing @returns {string} what a screen reader should hear, once a change */
   set(standing) {
-    const { state, now } = standing;
-    let kind = "live";
-    let word = "Live";
-    let detail = "";
-    let button = "";
-    let action = this.host.now;
-    switch (state.phase) {
-      case "live":
-        if (standing.behind) {
-          kind = "behind";
-          word = "Catching up";
-          detail = `${standing.behind} behind`;
-          button = "Skip to live";
-          action = this.host.skip;
-        } else if (standing.quiet > 0) {
-          detail = `log quiet ${duration(standing.quiet)}`;
-        } else if (standing.ms >= 0) detail = `${Math.round(standing.ms)} ms`;
-        break;
-      case "connecting":
-        kind = "waiting";
-        word = state.tries ? "Reconnecting" : "Connecting";
-        break;
-      case "waiting":
-      case "stopped": {
-        kind = "waiting";
-        const left = Math.max(0, Math.ceil((state.at - now) / 1000));
-        word = state.phase === "stopped" ? "Daemon stopped" : `Reconnecting in ${left} s`;
-        const since = standing.last ? `last line ${standing.last}, nothing will be lost` : "";
-        detail = state.phase === "stopped" ? `trying again in ${left} s` : since;
-        button = "Now";
-        break;
-      }
-      case "offline":
-        kind = "offline";
-        word = "Offline";
-        detail = "this device has no network";
-        break;
-      case "signed-out":
-        kind = "offline";
-        word = "Signed out";
-        button = "Sign in";
-        action = this.host.signIn;
-        break;
-      case "refused": {
-        kind = "offline";
-        const left = Math.max(0, Math.ceil((state.at - now) / 1000));
-        word = state.reason || "Too many connections";
-        detail = `trying again in ${left} s`;
-        button = "Now";
-      }
-    }
+    const { state, behind, quiet, ms, last } = standing;
+    const { now, skip, signIn } = this.host;
+    const left = Math.max(0, Math.ceil((state.at - standing.now) / 1000));
+    const again = `trying again in ${left} s`;
+    const lag = quiet > 0 ? `log quiet ${duration(quiet)}` : ms >= 0 ? `${Math.round(ms)} ms` : "";
+    /** What it looks like, says, and offers. @type {Record<import("../model/protocol.js").Phase, [string, string, string?, string?, (() => void)?]>} */
+    const table = {
+      live: behind ? ["behind", "Catching up", `${behind} behind`, "Skip to live", skip] : ["live", "Live", lag],
+      connecting: ["waiting", state.tries ? "Reconnecting" : "Connecting"],
+      waiting: ["waiting", `Reconnecting in ${left} s`, last && `last line ${last}, nothing will be lost`, "Now"],
+      stopped: ["waiting", "Daemon stopped", again, "Now"],
+      offline: ["offline", "Offline", "this device has no network"],
+      "signed-out": ["offline", "Signed out", "", "Sign in", signIn],
+      refused: ["offline", state.reason || "Too many connections", again, "Now"],
+    };
+    const [kind, word, detail = "", button = "", action = now] = table[state.phase];
     this.el.dataset.kind = kind;
     say(this.word, word);
     say(this.detail, detail);

@@ -94,6 +94,8 @@ test("an opened row shows values as they stand in the file", () => {
   assert.equal(rows[3]?.key, "http.retries");
   assert.deepEqual(expandLine("a=1 b=\"x y\"").rows.map((row) => [row.key, row.value]), [["a", "1"], ["b", "x y"]]);
   assert.equal(expandLine("plain").kind, "text");
+  const prose = 'INFO order accepted id=81720 who="a b" by https://a.example/?q=1&r=2 in ms=12';
+  assert.deepEqual(expandLine(prose).rows.map((row) => [row.key, row.value]), [["", prose], ["id", "81720"], ["who", "a b"], ["ms", "12"]]);
 });
 
 test("property: fields of random objects are those of JSON.parse", () => {

@@ -26,8 +26,7 @@ test("nothing but plain http and https is a link", () => {
 
 test("trace and request ids and uuids are offered once", () => {
   const line = 'trace=7f3a9c21 request_id="ab-12" "trace_id":"7f3a9c21" 123e4567-e89b-12d3-a456-426614174000 trace=x';
-  assert.deepEqual(findIds(line).map(({ text }) => text), ["7f3a9c21", "ab-12", "123e4567-e89b-12d3-a456-426614174000"]);
-  for (const { from, to, text } of findIds(line)) assert.equal(line.slice(from, to), text);
+  assert.deepEqual(findIds(line), ["7f3a9c21", "ab-12", "123e4567-e89b-12d3-a456-426614174000"]);
 });
 
 test("property: links are in order, bounded, and what is shown is where one goes", () => {
