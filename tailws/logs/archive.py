@@ -20,7 +20,7 @@ from typing import NamedTuple, Protocol, Self
 import zstandard
 
 from tailws.logs.identity import ANCHOR, Cursor, Identity, identify
-from tailws.logs.segment import COLD, KEPT_HEAD, Later, Place, Segment
+from tailws.logs.segment import COLD, KEPT_HEAD, Later, Overwritten, Place, Segment
 from tailws.text.lines import Codec
 
 
@@ -209,8 +209,10 @@ class Archive(Segment):
     def is_written(self) -> bool:
         return False
 
-    def read(self, offset: int, size: int) -> bytes | Later:
+    def read(self, offset: int, size: int, anchor: bytes = b"") -> bytes | Later:
         """As for a plain segment; COLD until the place is unpacked."""
+        offset -= len(anchor)
+        size += len(anchor)
         if offset < self._kept_at:
             self._go_back(offset)
         end = self._kept_at + len(self._kept)
@@ -219,7 +221,10 @@ class Archive(Segment):
             end = self._kept_at + len(self._kept)
             if end < offset + size and not self.complete:
                 return COLD
-        return bytes(self._kept[offset - self._kept_at : offset - self._kept_at + size])
+        start = offset - self._kept_at
+        if anchor and not self._kept.startswith(anchor, start):
+            raise Overwritten
+        return bytes(self._kept[start + len(anchor) : start + size])
 
     def read_now(self, offset: int, size: int) -> bytes:
         while (data := self.read(offset, size)) is COLD:

@@ -376,10 +376,16 @@ class Segment:
 
     # -- reading
 
-    def read(self, offset: int, size: int) -> bytes | Later:
-        """Up to `size` bytes at `offset` (b"" behind the end), or COLD. Raises OSError."""
+    def read(self, offset: int, size: int, anchor: bytes = b"") -> bytes | Later:
+        """Up to `size` bytes at `offset` (b"" behind the end), or COLD.
+
+        Raises OSError, and Overwritten when the bytes before are not those of `anchor`.
+        """
         fd = self.fd if self.fd >= 0 else self.reopen()
         self.touched = True
+        known = len(anchor)
+        offset -= known
+        size += known
         if self._nowait:
             buffer = Segment._buffer
             if size > len(buffer):
@@ -399,9 +405,14 @@ class Segment:
                 self._nowait = 0
             else:
                 self._cold = 0
-                return buffer[:count].tobytes()
+                if count < known or buffer[:known].tobytes() != anchor:
+                    raise Overwritten
+                return buffer[known:count].tobytes()
         self._cold = 0
-        return os.pread(fd, size, offset)
+        data = os.pread(fd, size, offset)
+        if not data.startswith(anchor):
+            raise Overwritten
+        return data[known:]
 
     def _read_on(self, fd: int, offset: int) -> None:
         """What is in memory ends at a page: is that the end of the file? Raises BlockingIOError if
@@ -447,13 +458,9 @@ class Segment:
             stop = final if stop is None else min(stop, final)
         if stop is not None:
             size = min(size, stop - offset)
-        anchor = place.anchor
-        data = self.read(offset - len(anchor), len(anchor) + size)
+        data = self.read(offset, size, place.anchor)
         if not isinstance(data, bytes):
             return data
-        if not data.startswith(anchor):
-            raise Overwritten
-        data = data[len(anchor) :]
         if not offset and not data.startswith(self.head[: len(data)]):
             raise Overwritten  # at the start of a file its head is what was there
         text = offset
