@@ -188,17 +188,20 @@ def test_what_a_chip_marks_is_told_too(visit: Visit) -> None:
         page.get_by_label("Notify on errors in these logs").click()
         page.get_by_role("menuitem", name="Notify on “fine”").click()
         until(lambda: page.evaluate("window.asked") == 1)
+        bell = page.get_by_label("Notify on errors in these logs")
+        until(lambda: bell.get_attribute("aria-pressed") == "true")
+        # The daemon obeys in order: with the lines of the other log it watches this one.
         page.locator(".tree-row", has_text="other").click()
         following(page, 19)
         page.evaluate(_HIDE, True)
         daemon.append("app.log", "INFO all is well", "INFO fine again")
-        until(lambda: page.evaluate("window.told.length") == 1, "told once")
+        until(lambda: page.evaluate("window.told.length") == 1, "told once", 30)
         (told,) = page.evaluate("window.told")
         assert told["body"] == "1 line with “fine” in app: INFO fine again"
         daemon.append("app.log", *map(line, range(400, 600)))
         page.evaluate(_HIDE, False)
         page.evaluate("window.last.onclick()")
-        until(lambda: page.locator(".row.cur", has_text="fine again").count(), "the line")
+        until(lambda: page.locator(".row.cur", has_text="fine again").count(), "the line", 30)
 
 
 def test_a_rule_of_the_config_is_told(visit: Visit) -> None:

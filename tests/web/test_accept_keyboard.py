@@ -312,6 +312,43 @@ def test_axe_finds_nothing(
 
 
 @pytest.mark.parametrize("scheme", ["dark", "light"])
+def test_axe_finds_nothing_in_what_is_rare(visit: Visit, axe_core: None, scheme: str) -> None:
+    """A merge with one of its logs hidden, a gap, a rotation, a shortened line, tools in a menu,
+    and the choice of what to download pass as well."""
+    bounds = {"block_bytes": "4 KiB", "line_bytes": "1 KiB"}
+    sources = {"app": "app.log", "another-log-of-a-service": "other.log"}
+    with Daemon(sources, limits={"lines": bounds}) as daemon:
+        daemon.append("app.log", *map(line, range(20)))
+        daemon.append("other.log", *map(line, range(20)))
+        page = visit(f"{daemon.url}#s=app", color_scheme=scheme, bypass_csp=True)
+        following(page, 19)
+        daemon.kill()
+        daemon.append("app.log", *map(line, range(20, 400)))
+        daemon.path("app.log").write_text("")
+        daemon.append("app.log", line(500), f"{line(501)} {'x' * 9000}")
+        daemon.start()
+        until(lambda: page.locator(".rule-gap").count() and page.locator(".row-chip").count())
+        daemon.path("app.log").rename(daemon.path("app.log.1"))
+        daemon.append("app.log", line(502))
+        following(page, 502)
+        assert axe(page) == [], "a gap and a rotation"
+        page.keyboard.press("D")
+        page.locator(".download-part").first.wait_for()
+        assert axe(page) == [], "download"
+        page.keyboard.press("Escape")
+        page.set_viewport_size({"width": 610, "height": 600})
+        page.goto(f"{daemon.url}#s={','.join(sources)}")
+        page.reload()
+        following(page, 502)
+        page.locator(".log-chip-name", has_text="another").click()
+        page.locator(".log-chip.off").wait_for()
+        assert axe(page) == [], "a hidden log"
+        page.get_by_label("Further tools").click()
+        page.get_by_role("menuitem").first.wait_for()
+        assert axe(page) == [], "further tools"
+
+
+@pytest.mark.parametrize("scheme", ["dark", "light"])
 def test_axe_finds_nothing_where_there_is_no_log(visit: Visit, axe_core: None, scheme: str) -> None:
     """Sign-in, first run and a missing log pass as well."""
     with Daemon({"late": "late.log"}, access=None) as daemon:
