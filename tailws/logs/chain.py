@@ -38,8 +38,8 @@ log = logging.getLogger(__name__)
 
 #: Bytes compared to tell an editor's save from a new file. Larger files are taken for new ones.
 SAME_TEXT_MAX = 16 * 1024 * 1024
-#: ns by which times of files may differ, as floats and by the kernel's clock tick.
-TICK = 10_000_000
+#: ns by which a time of a file differs from itself as a float.
+ROUNDED = 1_000
 #: Files remembered as read, so that none is read again under another name.
 PAST = 64
 #: Below this many bytes, equal text proves nothing: logs begin with the same banner.
@@ -375,7 +375,7 @@ class Chain:
             packed = self.open(siblings[at]) if at is not None else None
             if packed is None:
                 raise
-            packed.link = packed.link or segment.link
+            packed.link = segment.link or packed.link
             return packed
         return segment
 
@@ -404,9 +404,7 @@ class Chain:
     def _is_known(self, segment: Segment, now: Segment, of: Segment) -> bool:
         """Whether it is a copy of the file as it is now, or of one that was read before `of`."""
         return self._is_copy(segment, now) or any(
-            self._is_copy(segment, past) or _is_packed(segment, past)
-            for past in self._past.values()
-            if past is not of
+            self._is_copy(segment, past) for past in self._past.values() if past is not of
         )
 
     @staticmethod
@@ -718,14 +716,14 @@ class Chain:
         missing = False
         into = self.segments[0] if self.segments else None
         for sibling in following:
-            into_ = next((s for s in self.segments if s.identity == sibling.identity), None)
-            if into_ is not None:
-                into = into_
-                break
             segment = self.open(sibling)
             if segment is None:
                 missing = True
                 continue
+            here = self._in_chain(segment)
+            if here is not None:
+                into = here
+                break
             if last.link is None or last.link.next is not segment:
                 last.link = Link(segment, "rotated", "unreadable", unsure=missing)
             self._remember(segment)
@@ -736,6 +734,16 @@ class Chain:
         if into is not None:
             reason = "truncated" if into.after_loss else "unreadable"
             last.link = Link(into, "rotated", reason, unsure=missing or into.after_loss)
+
+    def _in_chain(self, segment: Segment) -> Segment | None:
+        """The segment of the chain that is the same file, or that it was compressed from."""
+        for mine in self.segments:
+            if mine.identity == segment.identity:
+                return mine
+        if not isinstance(segment, Archive):
+            return None
+        lost = (mine for mine in self.segments if mine.lost)
+        return next((mine for mine in lost if self._is_copy(segment, mine)), None)
 
 
 def _after(sibling: Sibling, old: Segment) -> bool:
@@ -755,14 +763,6 @@ def _are_empty(archive: Segment, packed: Sibling, segment: Segment) -> bool:
     return not archive.head and not st.st_size and abs(packed.written - st.st_mtime) <= 1
 
 
-def _is_packed(archive: Segment, segment: Segment) -> bool:
-    """Whether `archive` has the time of the last write of a file that is still held open, to the
-    nanosecond: gzip(1), xz(1) and zstd(1) keep it. It proves what was cut and filled again."""
-    if not isinstance(archive, Archive) or archive.fd < 0 or segment.fd < 0:
-        return False
-    return os.fstat(archive.fd).st_mtime_ns == os.fstat(segment.fd).st_mtime_ns
-
-
 def _now(segment: Segment) -> Segment:
     """The file of a segment as it begins at this moment."""
     now = Segment(segment.path, -1, segment.identity, segment.codec)
@@ -777,7 +777,7 @@ def made_since(sibling: Sibling, begun: int, birth: int) -> bool:
     born = sibling.identity.birth
     if born and (born < begun or born <= birth):
         return False
-    return sibling.written * 1e9 >= begun - TICK
+    return sibling.written * 1e9 >= begun - ROUNDED
 
 
 def made_before_rename(segment: Segment, siblings: list[Sibling]) -> list[Sibling]:

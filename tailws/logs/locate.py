@@ -203,12 +203,7 @@ def _by_inode(
 ) -> Generator[float | None, None, Place | None]:
     """In a rotated file of the cursor's inode and birth time, whatever its name is now."""
     index = next(
-        (
-            i
-            for i, sibling in enumerate(siblings)
-            if file_number(sibling.identity) == cursor.file
-            and birth_ms(sibling.identity) <= cursor.birth
-        ),
+        (at for at, sibling in enumerate(siblings) if _is_of(cursor, sibling.identity)),
         None,
     )
     if index is not None:
@@ -307,27 +302,26 @@ def _unpack_to(archive: Archive, offset: int) -> Generator[float | None, None, N
 
 
 def _not_found(chain: Chain, cursor: Cursor, siblings: list[Sibling]) -> Located:
-    """The bytes before the cursor are nowhere: a gap, then all that is younger than its file."""
+    """The bytes before the cursor are nowhere: a gap, then all that is younger than they were,
+    beginning with what is in its own file now."""
     newest = chain.newest
     if newest is None:
         return Located(None, Gap(None, "gone"))
-    younger = [
-        index
-        for index, sibling in enumerate(siblings)
-        if _made_at(sibling) > cursor.birth and not sibling.packed
-    ]
-    if cursor.birth and younger:
-        index = younger[0]
-        segment = chain.open(siblings[index])
-        if segment is not None:
-            chain.resume(segment, siblings[index + 1 :])
-            return Located(segment.place(0), Gap(None, "gone"))
+    plain = [(at, sibling) for at, sibling in enumerate(siblings) if not sibling.packed]
+    same = next((at for at, sibling in plain if _is_of(cursor, sibling.identity)), None)
+    younger = (at for at, sibling in plain if birth_ms(sibling.identity) > cursor.birth > 0)
+    at = same if same is not None else next(younger, None)
+    segment = chain.open(siblings[at]) if at is not None else None
+    if at is not None and segment is not None:
+        chain.resume(segment, siblings[at + 1 :])
+        reason = "truncated" if same is not None else "gone"
+        return Located(segment.place(segment.start), Gap(None, reason))
     same_file = newest.number == cursor.file and newest.birth <= cursor.birth
-    if same_file or (cursor.birth and newest.birth > cursor.birth):
+    if same_file or newest.birth > cursor.birth > 0:
         reason = "truncated" if same_file else "gone"
         return Located(newest.place(newest.start), Gap(None, reason))
     return Located(newest.place(live_end(newest)), Gap(None, "unknown-cursor"))
 
 
-def _made_at(sibling: Sibling) -> int:
-    return birth_ms(sibling.identity)
+def _is_of(cursor: Cursor, identity: Identity) -> bool:
+    return file_number(identity) == cursor.file and birth_ms(identity) <= cursor.birth

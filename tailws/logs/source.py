@@ -631,6 +631,8 @@ class Source:
         if segment.link is not None:
             following = segment.link.next
             lost = segment.final - place.offset if segment.final is not None else None
+            if lost == 0:
+                return self._cross(place)
             why = error or segment.path
             log.warning("%s: %s: a rotated file is gone before it was read", self.name, why)
             return Step(Gap(lost, "gone"), following.place(following.start))

@@ -19,6 +19,8 @@ from tests.clock import Clock
 
 #: The kernel stamps files by its clock tick; what happens within one has no order.
 TICK = 0.005
+#: More than any program writes.
+MOST_FRAMES = 10_000
 
 
 class LogFile:
@@ -178,9 +180,10 @@ class Reader:
             self.subscription.close()
             self.subscription = None
 
-    def read(self, frames: int = 1_000_000) -> None:
-        """Take up to `frames` frames."""
+    def read(self, frames: int = MOST_FRAMES) -> None:
+        """Take up to `frames` frames; fewer than all that there are, or they have no end."""
         while self.subscription is not None and self.ready and frames:
+            assert len(self.heads) < MOST_FRAMES, "the log goes round in a circle"
             frame = self.subscription.next()
             if frame is None:
                 self.ready = False

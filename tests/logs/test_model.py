@@ -216,6 +216,22 @@ class World:
 @example(program=["append", "copytruncate", "restart", "rotate", "drop"])
 @example(program=["append", "truncate", "append", "rotate", "append", "truncate", "drop"])
 @example(program=["append", "truncate", "append", "rotate", "append", "truncate", "restart"])
+@example(program=["rotate", "append", "copytruncate", "append", "copytruncate", "compress"])
+@example(program=["append", "copytruncate", "compress", "restart"])
+@example(program=["copytruncate", "append", "copytruncate", "compress", "half", "restart"])
+@example(program=["rotate", "append", "copytruncate", "append", "look", "copytruncate"])
+@example(
+    program=[
+        "append",
+        "copytruncate",
+        "append",
+        "restart",
+        "copytruncate",
+        "look",
+        "drop",
+        "compress",
+    ]
+)
 def test_each_line_once_in_order_or_a_gap(window: int, program: list[str]) -> None:
     """Whatever happens to the file, the readers and the daemon: a client gets each line once, in
     order, or a gap where lines are missing. With the window of recent blocks and without."""
