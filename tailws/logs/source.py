@@ -243,37 +243,32 @@ class Source:
             self._shrunk()
         if changed:
             self._check_end()
-        if changed or self._trouble or self._is_unfilled:
+        self._at_rest = self._is_at_rest
+        if not self._at_rest and (changed or self._trouble or self._is_unfilled):
             self.hint()
-        else:
-            self._at_rest = self._is_at_rest
         return True
 
     def is_silent(self) -> bool:
         """Whether it needs no look as long as its name shows the same file: nobody reads it, or
-        nothing is left to do, and all that it has was read. A tenth of a look's cost."""
+        nothing was left to do and it has the size that it had then. A tenth of a look's cost."""
         if not self._subscribers:
             return True
         end = self.end
-        if end is None or end.segment.fd < 0 or not (self._at_rest or self._is_settled(end)):
+        if not self._at_rest or end is None or end.segment.fd < 0:
             return False
         try:
-            self._at_rest = os.lseek(end.segment.fd, 0, os.SEEK_END) == end.offset
+            return os.lseek(end.segment.fd, 0, os.SEEK_END) == end.offset
         except OSError:
             return False
-        return self._at_rest
 
     @property
     def _is_at_rest(self) -> bool:
         """Nothing is left to do until something changes."""
-        end = self.end
-        return end is not None and end.offset == end.segment.size and self._is_settled(end)
-
-    def _is_settled(self, end: Place) -> bool:
-        """Nothing but to read on is left to do at the live end."""
-        chain = self.chain
+        end, chain = self.end, self.chain
         return (
-            end.segment is chain.newest
+            end is not None
+            and end.segment is chain.newest
+            and end.offset == end.segment.size
             and self.watched
             and not (self._trouble or chain.shrunk or chain.holds_old)
         )
