@@ -374,7 +374,7 @@ function pulse(head) {
   const now = Date.now();
   const shown = new Set(document.hidden ? [] : desk.panes.flatMap((pane) => pane.feed.sources));
   for (const [source, [lines = 0, size = 0, errors = 0]] of Object.entries(head.sources)) {
-    activity.add(source, lines, size, errors, now, shown.has(source));
+    activity.add(source, lines, errors, now, shown.has(source));
     if (document.hidden || !shown.has(source)) notify.news(source, lines, errors);
     for (const pane of desk.panes) if (pane.map.source === source) pane.map.grow(size);
   }
@@ -388,7 +388,7 @@ function pulse(head) {
 function news(pane, lines, errors, text) {
   if (!features.has("activity")) {
     const [source] = pane.feed.sources;
-    if (source) activity.add(source, lines, text.length, errors, Date.now(), !document.hidden);
+    if (source) activity.add(source, lines, errors, Date.now(), !document.hidden);
   }
   if (notify.away) notify.news(pane.feed.sources[0] ?? "", lines, errors);
   if (pane === desk.current && document.activeElement === pane.paper.paper) {

@@ -218,6 +218,7 @@ def test_a_saved_view_keeps_logs_and_filters_but_not_what_was_searched(
     page.locator("dialog.ask input").fill("Six")
     page.keyboard.press("Enter")
     until(lambda: page.locator(".side", has_text="Six").count())
+    assert page.locator(".view-open").get_attribute("title") == "app  c_6"
     kept = page.evaluate("JSON.stringify({...localStorage})")
     assert "c_6" in kept
     assert "secretterm" not in kept

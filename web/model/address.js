@@ -3,6 +3,7 @@
  *
  *   parseAddress(fragment) -> Address       never fails; what is too long or wrong is left out
  *   formatAddress(address) -> fragment      without "#"; parse(format(a)) is a again
+ *   describe(pane) -> text                  for a saved view
  *   tooLong(address) -> string | null       which part makes a link longer than 8 kB
  *
  *   Address {panes: Pane[]}     1 to 4
@@ -18,7 +19,7 @@
  * where `p` holds the whole of one more pane, and `off` counts chips from 0 in the order of the
  * address. The fragment reaches no server, no proxy's log and no Referer.
  */
-import { MAX_CHIPS, bodyOf, parseBody } from "./filters.js";
+import { MAX_CHIPS, bodyOf, parseBody, typedOf } from "./filters.js";
 
 /** @typedef {import("./filters.js").Chip} Chip */
 /** @typedef {{cursor: string, skip: number, log?: number, time?: number}} Place */
@@ -168,6 +169,9 @@ function formatPane(pane) {
   for (const [key, value] of pane.rest) parts.push(`${encode(key).replaceAll("=", "%3D")}=${encode(value)}`);
   return parts;
 }
+
+/** What a pane shows, in words: its logs, and what is typed for its filters. @param {Pane} pane */
+export const describe = ({ sources, chips }) => [sources.join(", "), ...chips.map(typedOf)].join("  ");
 
 /**
  * @param {Address} address

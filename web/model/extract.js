@@ -122,9 +122,6 @@ export function wordAt(text, offset) {
   return quoted(text, from, to) ?? { from, to };
 }
 
-/** @type {Record<string, string>} */
-const CLOSER = { "\"": "\"", "'": "'", "`": "`" };
-
 /**
  * A quoted value that has an `=` or a comma in it is one value all the same.
  * @param {string} text
@@ -134,11 +131,11 @@ const CLOSER = { "\"": "\"", "'": "'", "`": "`" };
 function quoted(text, from, to) {
   let start = from;
   while (start > 0 && from - start < 256 && /[^\s"'`]/.test(text.charAt(start - 1))) start -= 1;
-  const closer = CLOSER[text.charAt(start - 1)];
-  if (closer === undefined) return null;
+  const quote = text.charAt(start - 1);
+  if (!/["'`]/.test(quote)) return null;
   let end = to;
   while (end < text.length && end - to < 256 && /[^\s"'`]/.test(text.charAt(end))) end += 1;
-  return text.charAt(end) === closer ? { from: start, to: end } : null;
+  return text.charAt(end) === quote ? { from: start, to: end } : null;
 }
 
 /** Nested values up to this length stay on one line. */

@@ -56,9 +56,6 @@
 
 export const SUBPROTOCOL = "tailws.v1";
 
-/** What a close code means for the page. Codes of RFC 6455, section 7.4.1, and 1013 of its registry. */
-export const CLOSE = { GOING_AWAY: 1001, POLICY: 1008, TRY_AGAIN: 1013 };
-
 /**
  * Reads one message. Returns null for what is not a message of this protocol: a client ignores
  * what it does not know.
@@ -162,12 +159,8 @@ export function update(state, event) {
   }
 }
 
-/** @type {Record<number, Phase>} */
-const PHASES = {
-  [CLOSE.GOING_AWAY]: "stopped",
-  [CLOSE.POLICY]: "refused",
-  [CLOSE.TRY_AGAIN]: "refused",
-};
+/** Close codes: going away, policy (RFC 6455, section 7.4.1), try again later. @type {Record<number, Phase>} */
+const PHASES = { 1001: "stopped", 1008: "refused", 1013: "refused" };
 
 /**
  * The time from the daemon's read to the paint, with the clocks' difference taken out: the smallest

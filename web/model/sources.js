@@ -8,7 +8,7 @@
  *   the name that match what was typed
  * @typedef {{lines: Float64Array, errors: Float64Array}} Bars
  * @typedef {{bars: Bars[], unseen: number, unseenErrors: number,
- *   last: number, bytes: number, pause: number, since: number}} Pulse bars: of each of STEPS; last: ms
+ *   last: number, pause: number, since: number}} Pulse bars: of each of STEPS; last: ms
  *   of the last line; pause: its usual pause between lines in ms, smoothed
  */
 
@@ -144,7 +144,7 @@ export class Activity {
     if (!pulse) {
       pulse = {
         bars: STEPS.map(() => ({ lines: new Float64Array(BARS), errors: new Float64Array(BARS) })),
-        unseen: 0, unseenErrors: 0, last: 0, bytes: 0, pause: 0, since: 0,
+        unseen: 0, unseenErrors: 0, last: 0, pause: 0, since: 0,
       };
       this.pulses.set(source, pulse);
     }
@@ -181,10 +181,10 @@ export class Activity {
 
   /**
    * Lines came.
-   * @param {string} source @param {number} lines @param {number} bytes @param {number} errors
+   * @param {string} source @param {number} lines @param {number} errors
    * @param {number} now @param {boolean} seen whether the source is on screen
    */
-  add(source, lines, bytes, errors, now, seen) {
+  add(source, lines, errors, now, seen) {
     if (lines <= 0) return;
     this.tick(now);
     const pulse = this.of(source);
@@ -192,7 +192,6 @@ export class Activity {
       bars.lines[BARS - 1] += lines;
       bars.errors[BARS - 1] += errors;
     }
-    pulse.bytes += bytes;
     if (pulse.last) {
       const pause = (now - pulse.last) / lines;
       pulse.pause = pulse.pause ? pulse.pause * 0.9 + pause * 0.1 : pause;

@@ -18,6 +18,7 @@
  * @property {(folders: string[]) => void} keepFolders
  */
 
+import { describe, parseAddress } from "../model/address.js";
 import { BARS, rows } from "../model/sources.js";
 import { bytes, count, duration, middle, plural, rate, short } from "../model/words.js";
 import { ask, attribute, brush, colour, fill, h, icon, iconButton, say, show } from "./dom.js";
@@ -94,7 +95,7 @@ export class Sources {
     this.views = views;
     show(this.viewBox, views.length > 0);
     fill(this.viewList, ...views.map((view) => h("div", { class: "view-row", role: "listitem" },
-      h("button", { type: "button", class: "view-open", onclick: () => this.host.openView(view.address) },
+      h("button", { type: "button", class: "view-open", title: parseAddress(view.address).panes.map(describe).join("\n"), onclick: () => this.host.openView(view.address) },
         icon("star"), h("span", null, view.name)),
       view.own && iconButton("close", `Remove the view ${view.name}`, () => this.host.removeView(view), "", "small"))));
   }

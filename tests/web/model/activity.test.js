@@ -13,7 +13,7 @@ test("the hour that the daemon tells is laid over the bars, and goes on with wha
   activity.hour({ app: [lines, lines.map(() => 0), lines.map((n) => (n === 59 ? 2 : 0))] }, 0);
   assert.deepEqual(hour(activity), Array.from({ length: BARS }, (_, k) => 9 * k + 3));
   assert.equal(activity.told("app"), "1,770 lines, 2 errors in the last hour");
-  activity.add("app", 30, 1, 0, 1000, true);
+  activity.add("app", 30, 0, 1000, true);
   assert.equal(hour(activity)[BARS - 1], 174 + 30);
   activity.tick(3 * MINUTE);
   assert.equal(hour(activity)[BARS - 2], 174 + 30);
@@ -33,6 +33,6 @@ test("an hour that has just begun, and one that is told again after a reconnect"
 test("the rate is of the last seconds, whatever is drawn", () => {
   const activity = new Activity(0);
   activity.scale = 1;
-  for (let t = 0; t < 30; t += 1) activity.add("app", 8, 1, 0, t * 1000, true);
+  for (let t = 0; t < 30; t += 1) activity.add("app", 8, 0, t * 1000, true);
   assert.equal(activity.rate("app"), 8);
 });
