@@ -16,9 +16,10 @@
  * @typedef {import("../model/layout.js").Placed} Placed
  * @typedef {import("../model/look.js").Look} Look
  * @typedef {import("../model/look.js").Run} Run
- * @typedef {{el: HTMLElement, key: number, epoch: number, y: number, h: number, block: Block | null,
+ * @typedef {{el: HTMLElement, label: HTMLElement, key: number, epoch: number, y: number, h: number, block: Block | null,
  *   i: number, cls: string, flags: string, expansion: HTMLElement | null, drawn: number}} Row
- *   drawn: characters in the document, Infinity for all
+ *   label: what stands before the text, the line's number or the name of its log; drawn: characters
+ *   in the document, Infinity for all
  * @typedef {{text: string, title: string, act: () => void}} Tool
  */
 
@@ -52,6 +53,9 @@ export class Rows {
   constructor(layer, prefix) {
     this.layer = layer;
     this.prefix = prefix;
+    // Not in the rows, whose text is the line's; nor made of an attribute, whose every change is a new style.
+    this.labels = h("div", { class: "labels", "aria-hidden": "true" });
+    layer.after(this.labels);
     /** In the order of the document. @type {Row[]} */
     this.rows = [];
     /** Elements without a line, kept for later. @type {Row[]} */
@@ -128,7 +132,7 @@ export class Rows {
       }
       if (row.y !== y) {
         row.y = y;
-        row.el.style.transform = `translateY(${y}px)`;
+        row.el.style.transform = row.label.style.transform = `translateY(${y}px)`;
       }
       if (row.h !== h) {
         row.h = h;
@@ -143,7 +147,10 @@ export class Rows {
     }
     this.rows = rows.reverse();
     // A spare row stays in the document, out of sight, as long as it may be wanted in a moment.
-    while (free.length > 2) free.pop()?.el.remove();
+    for (const { el, label } of free.splice(2)) {
+      el.remove();
+      label.remove();
+    }
     for (const row of free) this.#hide(row);
     this.spare = free;
   }
@@ -152,7 +159,7 @@ export class Rows {
   #hide(row) {
     if (row.y === -9999) return;
     row.y = -9999;
-    row.el.style.transform = "translateY(-9999px)";
+    row.el.style.transform = row.label.style.transform = "translateY(-9999px)";
   }
 
   /** @returns {Row} */
@@ -160,7 +167,9 @@ export class Rows {
     const el = document.createElement("div");
     el.id = `${this.prefix}${this.made++}`;
     el.setAttribute("role", "treeitem");
-    const row = { el, key: 0, epoch: -1, y: -9999, h: 0, block: null, i: 0, cls: "", flags: "", expansion: null, drawn: Infinity };
+    const label = h("div", { class: "row-label", id: `${el.id}-label` }, "");
+    this.labels.append(label);
+    const row = { el, label, key: 0, epoch: -1, y: -9999, h: 0, block: null, i: 0, cls: "", flags: "", expansion: null, drawn: Infinity };
     owners.set(el, row);
     return row;
   }
@@ -173,7 +182,10 @@ export class Rows {
       row.cls = cls;
       el.className = `row ${cls}${row.flags}`;
     }
-    if (el.dataset.n !== look.label) el.dataset.n = look.label;
+    const text = /** @type {Text} */ (row.label.firstChild);
+    if (text.data !== look.label) text.data = look.label;
+    const colour = `row-label ${look.colour}`;
+    if (row.label.className !== colour) row.label.className = colour;
     if (look.rule) {
       const { strong, text } = look.rule;
       const words = document.createElement("span");
