@@ -23,31 +23,38 @@ import errno
 import logging
 import os
 import stat
+import time
 from collections.abc import Callable, Iterable
 from weakref import WeakValueDictionary
 
 from msgspec import Struct
 
+from tailws.logs import compare
 from tailws.logs.archive import Archive
+from tailws.logs.compare import (
+    SAME_TEXT_MIN,
+    are_empty,
+    begun_after,
+    born_after,
+    is_copy,
+    line_end,
+    made_before_rename,
+    made_since,
+    same_text,
+)
 from tailws.logs.identity import Cursor, Identity, identify_path
-from tailws.logs.segment import KEPT_HEAD, Block, FilePool, Link, Overwritten, Place, Segment
+from tailws.logs.segment import Block, FilePool, Link, Overwritten, Place, Segment
 from tailws.logs.siblings import Sibling, scan
 from tailws.text.lines import Codec
 
 log = logging.getLogger(__name__)
 
-#: Bytes compared to tell an editor's save from a new file. Larger files are taken for new ones.
-SAME_TEXT_MAX = 16 * 1024 * 1024
-#: ns by which a time of a file differs from itself as a float.
-ROUNDED = 1_000
 #: Files remembered as read, so that none is read again under another name.
 PAST = 64
-#: Below this many bytes, equal text proves nothing: logs begin with the same banner.
-SAME_TEXT_MIN = 1024
 MISSING = "there is no such file (yet)"
 #: A file that grew this recently (seconds) before it was truncated may have had lines that were
 #: written after the last look: the gap is announced even when no missing byte is known.
-RECENT = 1.0
+RECENT = 10.0
 
 
 class Retirement(Struct, frozen=True):
@@ -227,7 +234,7 @@ class Chain:
         """Where a file that has just appeared is read from: its beginning, or, if it was there all
         the time but could not be read, what was written since. Raises OSError."""
         key, size = self._refused
-        return self._line_end(segment, size) if size and key == segment.identity.key else 0
+        return line_end(segment, size) if size and key == segment.identity.key else 0
 
     def _same_file(self, newest: Segment) -> bool:
         """Equal device and inode mean the same file only while it is held open."""
@@ -261,7 +268,7 @@ class Chain:
             made = [
                 sibling.identity.birth
                 for sibling in scan(self.path, self.folders)
-                if not sibling.packed and _born_after(sibling.identity, new.identity)
+                if not sibling.packed and born_after(sibling.identity, new.identity)
             ]
             new.birth = max([new.birth, *(birth // 1_000_000 for birth in made)])
             self._append(new)
@@ -274,7 +281,7 @@ class Chain:
             if back.final is None:
                 back.final = back.fstat().st_size
             new.start = back.final
-        elif (same := self._same_text(old, new)) is not None:
+        elif (same := same_text(old, new)) is not None:
             old.final = new.start = same
             old.link = Link(new, "replaced")
             self._append(new)
@@ -291,25 +298,6 @@ class Chain:
             missing = False
             self._append(segment)
 
-    @staticmethod
-    def _same_text(old: Segment, new: Segment) -> int | None:
-        """Where to go on in `new` when it begins with all of `old`: an editor saved the file."""
-        try:
-            size = old.fstat().st_size
-            if not SAME_TEXT_MIN <= size <= min(new.size, SAME_TEXT_MAX):
-                return None
-            last = 0
-            for at in range(0, size, 1 << 20):
-                length = min(1 << 20, size - at)
-                text = os.pread(old.reopen(), length, at)
-                if len(text) < length or text != os.pread(new.reopen(), length, at):
-                    return None
-                end = old.codec.end_of_lines(text)
-                last = at + end if end else last
-            return last
-        except OSError:
-            return None
-
     # -- what came and went between two looks
 
     def _between(self, old: Segment, new: Segment) -> tuple[list[Segment], bool]:
@@ -323,7 +311,7 @@ class Chain:
         for sibling in newer:
             if sibling.identity in known:
                 continue
-            if at is None and not _after(sibling, old):
+            if at is None and not begun_after(sibling, old):
                 continue
             if sibling.made > new.identity.birth > 0:
                 continue  # a copy that the rotation has just made
@@ -394,7 +382,7 @@ class Chain:
                 continue
             archive = self.open(sibling)
             if archive is not None:
-                same = self._is_copy(archive, segment) or _are_empty(archive, sibling, segment)
+                same = is_copy(archive, segment) or are_empty(archive, sibling, segment)
                 if archive.users == 0:
                     archive.close()
                 if same:
@@ -403,29 +391,8 @@ class Chain:
 
     def _is_known(self, segment: Segment, now: Segment, of: Segment) -> bool:
         """Whether it is a copy of the file as it is now, or of one that was read before `of`."""
-        return self._is_copy(segment, now) or any(
-            self._is_copy(segment, past) for past in self._past.values() if past is not of
-        )
-
-    @staticmethod
-    def _is_copy(segment: Segment, of: Segment) -> bool:
-        """Whether `segment` begins with the same bytes as `of`, more of them than a banner."""
-        if segment.size > of.size and not isinstance(segment, Archive):
-            return False  # a copy is never longer than what it was made of
-        was_closed = of.fd < 0
-        try:
-            of.remember_head()
-        except OSError:
-            if len(of.head) < min(KEPT_HEAD, of.size):
-                return False  # too little is known of it
-        finally:
-            if was_closed:
-                of.close()  # whoever has let it go will not do so again
-        length = min(len(segment.head), len(of.head))
-        return (
-            length > 0
-            and segment.head[:length] == of.head[:length]
-            and (length >= SAME_TEXT_MIN or length == len(of.head))
+        return is_copy(segment, now) or any(
+            is_copy(segment, past) for past in self._past.values() if past is not of
         )
 
     # -- changed in place
@@ -447,7 +414,7 @@ class Chain:
         if refilled:
             had = place.offset  # how long it was before nobody knows any more
         self.shrunk = False
-        if blank and size >= place.offset and _agrees(segment, place):
+        if blank and size >= place.offset and segment.proves_place(place):
             segment.size = size  # a preallocated file is cut to what was written into it
             return
         copies = self._copies(place, _now(segment))
@@ -464,7 +431,7 @@ class Chain:
                 segment.link.reason = "truncated"
                 segment.link.unsure |= unsure
             return
-        segment.final = kept = self._kept(segment, place, size, known)
+        segment.final = kept = compare.kept(segment, place, size, known)
         unsure = 0 < kept < min(SAME_TEXT_MIN, place.offset)
         saved = self._saved_in(copies, place) if whole else 0
         if not saved:
@@ -589,27 +556,6 @@ class Chain:
                 copy.final = copy.size
         return copies
 
-    def _kept(self, segment: Segment, place: Place, size: int, known: Iterable[Block]) -> int:
-        """Up to which line the file is what it was, as far as that can be seen; 0 when it was
-        written anew."""
-        same = _common(segment.head, segment.read_head())
-        if same < len(segment.head):
-            return min(place.offset, self.codec.end_of_lines(segment.head[:same]))
-        if place.offset <= size and _agrees(segment, place):  # cut behind what was read
-            return self._line_end(segment, size) if size < segment.size else place.offset
-        for block in known:
-            at = block.start.offset
-            if at <= size and _agrees(segment, block.start):
-                body = block.body + b"\n" if block.is_plain else b""
-                same = _common(body, os.pread(segment.reopen(), len(body), at))
-                return at + self.codec.end_of_lines(body[:same])
-        return min(place.offset, self.codec.end_of_lines(segment.head))
-
-    def _line_end(self, segment: Segment, size: int) -> int:
-        """The place behind the last line feed before `size`."""
-        start = max(0, size - SAME_TEXT_MAX)
-        return start + self.codec.end_of_lines(os.pread(segment.reopen(), size - start, start))
-
     def _copy_of(self, place: Place, siblings: list[Sibling]) -> int | None:
         """Which sibling holds the bytes at `place`: what copytruncate copied them to."""
         cursor = Cursor.parse(place.cursor)
@@ -698,7 +644,7 @@ class Chain:
             candidate = self.open(sibling)
             if candidate is None:
                 continue
-            if not any(self._is_copy(candidate, other) for other in heads):
+            if not any(is_copy(candidate, other) for other in heads):
                 keep.append(sibling)
             if candidate.users == 0:
                 candidate.close()
@@ -743,24 +689,7 @@ class Chain:
         if not isinstance(segment, Archive):
             return None
         lost = (mine for mine in self.segments if mine.lost)
-        return next((mine for mine in lost if self._is_copy(segment, mine)), None)
-
-
-def _after(sibling: Sibling, old: Segment) -> bool:
-    """Whether a sibling was begun after `old`, as far as times tell."""
-    if not sibling.packed and sibling.identity.birth and old.identity.birth:
-        return sibling.identity.birth > old.identity.birth
-    return sibling.written * 1000 > old.birth
-
-
-def _are_empty(archive: Segment, packed: Sibling, segment: Segment) -> bool:
-    """Whether `archive` is what compression made of an empty file: it keeps the time of the last
-    write, to the second at least."""
-    try:
-        st = segment.fstat()
-    except OSError:
-        return False
-    return not archive.head and not st.st_size and abs(packed.written - st.st_mtime) <= 1
+        return next((mine for mine in lost if is_copy(segment, mine)), None)
 
 
 def _now(segment: Segment) -> Segment:
@@ -771,58 +700,8 @@ def _now(segment: Segment) -> Segment:
     return now
 
 
-def made_since(sibling: Sibling, begun: int, birth: int) -> bool:
-    """Whether it may be a copy of a file born at `birth`, made after `begun` (both ns); gzip(1)
-    keeps the time of the last write. A file that was renamed is older than its successor."""
-    born = sibling.identity.birth
-    if born and (born < begun or born <= birth):
-        return False
-    return sibling.written * 1e9 >= begun - ROUNDED
-
-
-def made_before_rename(segment: Segment, siblings: list[Sibling]) -> list[Sibling]:
-    """Those of `siblings` that may be copies of `segment`: copytruncate copies what has the name.
-
-    A file that was renamed since is younger than its copies. One that was compressed or deleted
-    then is not among the siblings, but its successor tells when it lost the name.
-    """
-    for index, sibling in enumerate(siblings):
-        if sibling.identity == segment.identity:
-            return siblings[:index]
-    link = segment.link
-    if not segment.lost or link is None or link.event != "rotated":
-        return siblings
-    renamed = link.next.identity.birth
-    if isinstance(link.next, Archive) or renamed <= segment.identity.birth:
-        return siblings
-    return [sibling for sibling in siblings if sibling.made <= renamed]
-
-
-def _born_after(one: Identity, other: Identity) -> bool:
-    return bool(one.birth and other.birth and one.birth > other.birth)
-
-
-def _common(one: bytes, other: bytes) -> int:
-    """How many bytes both begin with."""
-    low, high = 0, min(len(one), len(other))
-    while low < high:
-        middle = (low + high + 1) // 2
-        if one[low:middle] == other[low:middle]:
-            low = middle
-        else:
-            high = middle - 1
-    return low
-
-
-def _agrees(segment: Segment, place: Place) -> bool:
-    count = len(place.anchor)
-    return os.pread(segment.reopen(), count, place.offset - count) == place.anchor
-
-
 def _age(st: os.stat_result) -> float:
     """Seconds since the last write, by the wall clock that the file system uses."""
-    import time
-
     return max(0.0, time.time() - st.st_mtime)
 
 

@@ -20,7 +20,8 @@ from collections.abc import Generator
 from typing import NamedTuple
 
 from tailws.logs.archive import Archive
-from tailws.logs.chain import Chain, made_before_rename, made_since
+from tailws.logs.chain import Chain
+from tailws.logs.compare import made_before_rename, made_since
 from tailws.logs.identity import (
     ANCHOR,
     Cursor,

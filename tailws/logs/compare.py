@@ -1,0 +1,152 @@
+"""Which file is made of which, and what is left of what it was: by bytes, and by times.
+
+A rotation copies (copytruncate), compresses, and renames; an editor writes a new file in the place
+of the old one. What a file was made of is not written anywhere. The bytes tell it where there are
+enough of them; times tell which files cannot be meant.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+
+from tailws.logs.archive import Archive
+from tailws.logs.identity import Identity
+from tailws.logs.segment import KEPT_HEAD, Block, Place, Segment
+from tailws.logs.siblings import Sibling
+
+#: Bytes compared to tell an editor's save from a new file. Larger files are taken for new ones.
+SAME_TEXT_MAX = 16 * 1024 * 1024
+#: Below this many bytes, equal text proves nothing: logs begin with the same banner.
+SAME_TEXT_MIN = 1024
+#: ns by which a time of a file differs from itself as a float.
+ROUNDED = 1_000
+
+# -- by bytes
+
+
+def is_copy(segment: Segment, of: Segment) -> bool:
+    """Whether `segment` begins with the same bytes as `of`, more of them than a banner."""
+    if segment.size > of.size and not isinstance(segment, Archive):
+        return False  # a copy is never longer than what it was made of
+    was_closed = of.fd < 0
+    try:
+        of.remember_head()
+    except OSError:
+        if len(of.head) < min(KEPT_HEAD, of.size):
+            return False  # too little is known of it
+    finally:
+        if was_closed:
+            of.close()  # whoever has let it go will not do so again
+    length = min(len(segment.head), len(of.head))
+    return (
+        length > 0
+        and segment.head[:length] == of.head[:length]
+        and (length >= SAME_TEXT_MIN or length == len(of.head))
+    )
+
+
+def are_empty(archive: Segment, packed: Sibling, segment: Segment) -> bool:
+    """Whether `archive` is what compression made of an empty file: it keeps the time of the last
+    write, to the second at least."""
+    try:
+        st = segment.fstat()
+    except OSError:
+        return False
+    return not archive.head and not st.st_size and abs(packed.written - st.st_mtime) <= 1
+
+
+def same_text(old: Segment, new: Segment) -> int | None:
+    """Where to go on in `new` when it begins with all of `old`: an editor saved the file."""
+    try:
+        size = old.fstat().st_size
+        if not SAME_TEXT_MIN <= size <= min(new.size, SAME_TEXT_MAX):
+            return None
+        last = 0
+        for at in range(0, size, 1 << 20):
+            length = min(1 << 20, size - at)
+            text = os.pread(old.reopen(), length, at)
+            if len(text) < length or text != os.pread(new.reopen(), length, at):
+                return None
+            end = old.codec.end_of_lines(text)
+            last = at + end if end else last
+        return last
+    except OSError:
+        return None
+
+
+def kept(segment: Segment, place: Place, size: int, known: Iterable[Block]) -> int:
+    """Up to which line a file of now `size` bytes is what it was, as far as that can be seen; 0
+    when it was written anew. It was read up to `place`, and in `known` blocks. Raises OSError."""
+    codec = segment.codec
+    same = common(segment.head, segment.read_head())
+    if same < len(segment.head):
+        return min(place.offset, codec.end_of_lines(segment.head[:same]))
+    if place.offset <= size and segment.proves_place(place):  # cut behind what was read
+        return line_end(segment, size) if size < segment.size else place.offset
+    for block in known:
+        at = block.start.offset
+        if at <= size and segment.proves_place(block.start):
+            body = block.body + b"\n" if block.is_plain else b""
+            same = common(body, os.pread(segment.reopen(), len(body), at))
+            return at + codec.end_of_lines(body[:same])
+    return min(place.offset, codec.end_of_lines(segment.head))
+
+
+def line_end(segment: Segment, size: int) -> int:
+    """The place behind the last line feed before `size`. Raises OSError."""
+    start = max(0, size - SAME_TEXT_MAX)
+    return start + segment.codec.end_of_lines(os.pread(segment.reopen(), size - start, start))
+
+
+def common(one: bytes, other: bytes) -> int:
+    """How many bytes both begin with."""
+    low, high = 0, min(len(one), len(other))
+    while low < high:
+        middle = (low + high + 1) // 2
+        if one[low:middle] == other[low:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+# -- by times
+
+
+def born_after(one: Identity, other: Identity) -> bool:
+    return bool(one.birth and other.birth and one.birth > other.birth)
+
+
+def begun_after(sibling: Sibling, old: Segment) -> bool:
+    """Whether a sibling was begun after `old`, as far as times tell."""
+    if not sibling.packed and sibling.identity.birth and old.identity.birth:
+        return sibling.identity.birth > old.identity.birth
+    return sibling.written * 1000 > old.birth
+
+
+def made_since(sibling: Sibling, begun: int, birth: int) -> bool:
+    """Whether it may be a copy of a file born at `birth`, made after `begun` (both ns); gzip(1)
+    keeps the time of the last write. A file that was renamed is older than its successor."""
+    born = sibling.identity.birth
+    if born and (born < begun or born <= birth):
+        return False
+    return sibling.written * 1e9 >= begun - ROUNDED
+
+
+def made_before_rename(segment: Segment, siblings: list[Sibling]) -> list[Sibling]:
+    """Those of `siblings` that may be copies of `segment`: copytruncate copies what has the name.
+
+    A file that was renamed since is younger than its copies. One that was compressed or deleted
+    then is not among the siblings, but its successor tells when it lost the name.
+    """
+    for index, sibling in enumerate(siblings):
+        if sibling.identity == segment.identity:
+            return siblings[:index]
+    link = segment.link
+    if not segment.lost or link is None or link.event != "rotated":
+        return siblings
+    renamed = link.next.identity.birth
+    if isinstance(link.next, Archive) or renamed <= segment.identity.birth:
+        return siblings
+    return [sibling for sibling in siblings if sibling.made <= renamed]
