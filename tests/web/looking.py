@@ -13,7 +13,7 @@ _ROWS = """() => {
     .filter(([row, at]) => at.bottom > box.top + 1 && at.top < box.bottom - 1)
     .sort((a, b) => a[1].top - b[1].top)
     .map(([row, at]) => ({text: row.innerText, top: at.top,
-      number: document.getElementById(`${row.id}-label`).textContent,
+      number: document.getElementById(`${row.id}-label`)?.textContent ?? '',
       rule: row.classList.contains('rule'), cls: row.className}));
 }"""
 

@@ -64,7 +64,7 @@ export class Header {
     this.close = tool("close", "", "Close this pane", host.close);
     this.form = h("div", { class: "segmented", role: "group", "aria-label": "Form" }, this.formatted, this.raw);
     this.all = [this.form, this.wrap, this.time, this.split, this.tie, this.download, this.link];
-    this.tools = h("div", { class: "pane-tools" }, ...this.all, this.more, this.close);
+    this.tools = h("div", { class: "pane-tools" }, ...this.all, this.close);
     this.el = h("div", { class: "pane-head" }, this.logs, this.fact, this.tools);
     this.key = "";
     const observer = new ResizeObserver(() => ask(this.fit));
@@ -78,11 +78,11 @@ export class Header {
     for (const label of this.logs.querySelectorAll("b")) {
       free -= (label.closest(".log-chip")?.clientWidth ?? 0) - label.clientWidth + Math.min(120, label.scrollWidth) + 10;
     }
-    show(more, false);
+    more.remove();
     for (const one of all) one.classList.remove("over");
     for (let k = all.length - 1; k >= 0 && this.tools.offsetWidth > free; k--) {
       if (all[k].hidden) continue;
-      show(more, true);
+      this.close.before(more);
       all[k].classList.add("over");
     }
   };
@@ -105,7 +105,7 @@ export class Header {
     const same = this.logs.childElementCount === logs.length + 1
       && logs.every((log, k) => /** @type {HTMLElement} */ (this.logs.children[k]).dataset.name === log.name);
     if (!same) {
-      fill(this.logs, ...logs.map((log) => this.#chip(log)),
+      fill(this.logs, ...logs.map((log) => this.#chip(log, logs.length > 1)),
         iconButton("plus", "Add a log to this pane", this.host.add, "", "small add-log"));
       ask(this.fit);
     }
@@ -122,17 +122,17 @@ export class Header {
     show(this.close, state.many);
   }
 
-  /** @param {LogChip} log */
-  #chip(log) {
+  /** @param {LogChip} log @param {boolean} merged */
+  #chip(log, merged) {
     return h("span", { class: "log-chip", "data-name": log.name },
       h("button", { type: "button", class: "log-chip-name", onclick: () => this.host.toggle(log.name) },
         h("span", { class: "square" }), h("b", { class: "log-chip-label" }), h("span", { class: "log-chip-rate" })),
-      h("button", { type: "button", class: "chip-x", "aria-label": `Remove ${log.label}`, title: "Remove from this pane", onclick: () => this.host.remove(log.name) }, icon("close")));
+      merged && h("button", { type: "button", class: "chip-x", "aria-label": `Remove ${log.label}`, title: "Remove from this pane", onclick: () => this.host.remove(log.name) }, icon("close")));
   }
 
   /** @param {HTMLElement} el @param {LogChip} log @param {boolean} merged */
   #update(el, log, merged) {
-    const [name, x] = /** @type {HTMLElement[]} */ ([...el.children]);
+    const [name] = /** @type {HTMLElement[]} */ ([...el.children]);
     const [square, label, rate] = /** @type {HTMLElement[]} */ ([...name.children]);
     square.className = `square ${log.colour}`;
     say(label, log.label);
@@ -140,7 +140,6 @@ export class Header {
     el.classList.toggle("off", log.hidden);
     attribute(name, "title", merged ? `${log.name}: click to ${log.hidden ? "show" : "hide"}` : log.name);
     attribute(name, "aria-pressed", merged ? String(!log.hidden) : null);
-    show(x, merged);
   }
 }
 

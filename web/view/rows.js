@@ -168,7 +168,6 @@ export class Rows {
     el.id = `${this.prefix}${this.made++}`;
     el.setAttribute("role", "treeitem");
     const label = h("div", { class: "row-label", id: `${el.id}-label` }, "");
-    this.labels.append(label);
     const row = { el, label, key: 0, epoch: -1, y: -9999, h: 0, block: null, i: 0, cls: "", flags: "", expansion: null, drawn: Infinity };
     owners.set(el, row);
     return row;
@@ -184,6 +183,9 @@ export class Rows {
     }
     const text = /** @type {Text} */ (row.label.firstChild);
     if (text.data !== look.label) text.data = look.label;
+    // Under a filter lines have no numbers: then nothing stands before them.
+    if (!look.label) row.label.remove();
+    else if (!row.label.parentNode) this.labels.append(row.label);
     const colour = `row-label ${look.colour}`;
     if (row.label.className !== colour) row.label.className = colour;
     if (look.rule) {
