@@ -18,8 +18,8 @@
  * @property {() => number} eye ordinal that must not be dropped
  * @property {() => number} floor ordinal above which nothing may be put in any more
  * @property {() => boolean} following
- * @property {(block: Block, from: number) => void} arrived new live lines, from index `from` of a
- *   block (which may have held others before)
+ * @property {(block: Block, from: number, t: number) => void} arrived new live lines, from index
+ *   `from` of a block (which may have held others before), read at `t`
  * @property {(source: string, lines: number, text: string, live: boolean) => void} counted new
  *   lines that are not held; live: just written
  * @property {(opened: Opened) => void} opened a new window has its rows
@@ -109,7 +109,7 @@ export class Stretch {
     if (this.merged) {
       const from = Math.min(this.ahead, block.count);
       this.ahead -= from;
-      if (from < block.count) this.host.arrived(block, from);
+      if (from < block.count) this.host.arrived(block, from, block.t);
       this.weave.arrive(block);
     } else {
       const last = this.blocks.list[this.blocks.list.length - 1];
@@ -119,7 +119,7 @@ export class Stretch {
       const now = this.blocks.list[this.blocks.list.length - 1];
       const from = (now === last ? before : 0) + Math.min(this.ahead, block.count);
       this.ahead = Math.max(0, this.ahead - block.count);
-      if (from < now.count) this.host.arrived(now, from);
+      if (from < now.count) this.host.arrived(now, from, block.t);
       // Lines that were there before may have a gap among them.
       if (!block.t) this.#losses(block, end);
     }

@@ -363,12 +363,12 @@ export class Pane extends Reader {
     else this.feed.message(head, body);
   }
 
-  /** @param {Block} block @param {number} from @override */
-  arrived(block, from) {
+  /** @param {Block} block @param {number} from @param {number} t @override */
+  arrived(block, from, t) {
     const lines = block.count - from;
     const text = from ? block.text.slice(block.starts[from]) : block.text;
-    this.waits(block.t);
-    this.counted(lines, text, block.t > 0);
+    this.waits(t);
+    this.counted(lines, text, t > 0);
     this.finder.live(text);
   }
 
@@ -389,7 +389,7 @@ export class Pane extends Reader {
   /** @param {Opened} opened @override */
   opened(opened) {
     const { layout, paper } = this;
-    this.widest = 0;
+    this.widest = this.newestT = 0;
     this.failure = this.failureCode = "";
     this.looks.expanded.clear();
     this.expansions = new WeakMap();

@@ -61,7 +61,7 @@ export class Viewport {
       eye: () => (this.following ? this.feed.blocks.end - 1 : this.eye),
       floor: () => this.lastOrd + 1,
       following: () => this.following,
-      arrived: (block, from) => this.arrived(block, from),
+      arrived: (block, from, t) => this.arrived(block, from, t),
       counted: (_source, lines, text, live) => this.counted(lines, text, live),
       opened: (opened) => this.opened(opened),
       changed: () => this.dirty(),
@@ -102,10 +102,10 @@ export class Viewport {
     this.figures = 0;
   }
 
-  /** Lines wait for the next frame that were read at this time. @param {number} t ms */
+  /** Lines wait for the next frame that were read at this time. @param {number} t ms; 0: to catch up */
   waits(t) {
     this.pendingT ||= t;
-    this.newestT = t;
+    this.newestT = t || this.newestT;
   }
 
   /**
@@ -128,8 +128,8 @@ export class Viewport {
 
   // What is added by those who build on it.
 
-  /** New live lines are held. @param {Block} _block @param {number} _from */
-  arrived(_block, _from) {}
+  /** New live lines are held. @param {Block} _block @param {number} _from @param {number} _t */
+  arrived(_block, _from, _t) {}
 
   /** New lines were counted. @param {number} _lines @param {string} _text @param {boolean} _live */
   counted(_lines, _text, _live) {}

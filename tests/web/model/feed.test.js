@@ -265,3 +265,17 @@ test("a log of a merge that cannot be had does not keep the others away", () => 
     assert.ok(held(feed, "a").length > 0, JSON.stringify(place));
   }
 });
+
+test("a new line is told with when it was read, also where it goes into the block of older ones", () => {
+  const { daemon, feed } = stage(1, ["a"]);
+  daemon.logs.set("a", ["a 0 0", "a 1 1"]);
+  /** @type {number[][]} */
+  const told = [];
+  feed.host.arrived = (block, from, t) => void told.push([block.count, from, t]);
+  feed.open(["a"], {}, { end: true });
+  deliverAll({ daemon, feed });
+  feed.message({ type: "lines", source: "a", start: "2", end: "3", t: 7 }, "a 2 2");
+  feed.message({ type: "lines", source: "a", start: "3", end: "4", t: 9 }, "a 3 3");
+  assert.equal(feed.blocks.list.filter((block) => !block.rule).length, 1);
+  assert.deepEqual(told, [[2, 0, 0], [3, 2, 7], [4, 3, 9]]);
+});
