@@ -126,6 +126,10 @@ def test_by_thumb(visit: Visit, daemon: Daemon) -> None:
     page.keyboard.type("c_3")
     page.keyboard.press("Enter")
     until(lambda: all("c_3" in text for text in texts(page)))
+    page.locator(".preset", has_text="Errors").tap()
+    until(
+        lambda: page.locator(".preset", has_text="Errors").get_attribute("aria-pressed") == "true"
+    )
 
 
 def test_what_stands_in_the_text_can_be_touched_too(visit: Visit, daemon: Daemon) -> None:
