@@ -304,6 +304,9 @@ class Chain:
         """Segments after `old` and before `new`, and whether one of them may be missing."""
         siblings = scan(self.path, self.folders)
         at = self._index(siblings, old)
+        if at is None:  # cut and filled again, before it was rotated and compressed
+            with contextlib.suppress(OSError):
+                at = self._index(siblings, _now(old))
         newer = siblings[at + 1 :] if at is not None else siblings
         known = {*self._past, new.identity}
         found: list[Segment] = []
@@ -363,7 +366,8 @@ class Chain:
             packed = self.open(siblings[at]) if at is not None else None
             if packed is None:
                 raise
-            packed.link = segment.link or packed.link
+            if segment.link is not None and segment.link.next is not packed:
+                packed.link = segment.link
             return packed
         return segment
 
@@ -391,9 +395,9 @@ class Chain:
 
     def _is_known(self, segment: Segment, now: Segment, of: Segment) -> bool:
         """Whether it is a copy of the file as it is now, or of one that was read before `of`."""
-        return is_copy(segment, now) or any(
-            is_copy(segment, past) for past in self._past.values() if past is not of
-        )
+        shorter = segment.size <= now.size  # 0: an archive that is not unpacked yet
+        past = (past for past in self._past.values() if past.lost and past is not of)
+        return (shorter and is_copy(segment, now)) or any(is_copy(segment, old) for old in past)
 
     # -- changed in place
 
@@ -655,7 +659,10 @@ class Chain:
         for unread in self.segments[1:]:  # its copy belongs into the chain, for all readers
             with contextlib.suppress(OSError):
                 self.copied(unread.place(0))
-        if first in self.segments:
+        here = self._in_chain(first)
+        if here is not None:
+            if here is not first:
+                first.link = here.link or Link(here, None, copy=True)
             return
         self._remember(first)
         last = first
@@ -683,6 +690,8 @@ class Chain:
 
     def _in_chain(self, segment: Segment) -> Segment | None:
         """The segment of the chain that is the same file, or that it was compressed from."""
+        if segment in self.segments:
+            return segment
         for mine in self.segments:
             if mine.identity == segment.identity:
                 return mine

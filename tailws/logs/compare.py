@@ -38,12 +38,32 @@ def is_copy(segment: Segment, of: Segment) -> bool:
     finally:
         if was_closed:
             of.close()  # whoever has let it go will not do so again
+    if not of.head:  # nothing was ever seen of it: only the name can tell, X and X.gz
+        is_named = isinstance(segment, Archive) and _stem(segment.path) == of.path
+        return is_named and of.lost and _is_gone(of)
     length = min(len(segment.head), len(of.head))
-    return (
-        length > 0
-        and segment.head[:length] == of.head[:length]
-        and (length >= SAME_TEXT_MIN or length == len(of.head))
-    )
+    if not length or segment.head[:length] != of.head[:length]:
+        return False
+    if length >= SAME_TEXT_MIN:
+        return True
+    # all that is known of it: whole lines prove something, the beginning of one does not
+    whole = of.codec.end_of_lines(of.head) > 0 or segment.size == of.size
+    return whole and length == len(of.head)
+
+
+def _is_gone(segment: Segment) -> bool:
+    was_closed = segment.fd < 0
+    try:
+        return os.fstat(segment.reopen()).st_nlink == 0
+    except OSError:
+        return True
+    finally:
+        if was_closed:
+            segment.close()
+
+
+def _stem(path: str) -> str:
+    return os.path.splitext(path)[0]
 
 
 def are_empty(archive: Segment, packed: Sibling, segment: Segment) -> bool:
@@ -147,6 +167,8 @@ def made_before_rename(segment: Segment, siblings: list[Sibling]) -> list[Siblin
     if not segment.lost or link is None or link.event != "rotated":
         return siblings
     renamed = link.next.identity.birth
-    if isinstance(link.next, Archive) or renamed <= segment.identity.birth:
+    if isinstance(link.next, Archive) or not renamed:
         return siblings
+    if renamed <= segment.identity.birth:
+        return []  # it is a copy itself, and never had the name
     return [sibling for sibling in siblings if sibling.made <= renamed]

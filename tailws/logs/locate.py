@@ -15,6 +15,7 @@ than the one it has read, so that nothing that still exists is left out.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Generator
 from typing import NamedTuple
@@ -144,7 +145,9 @@ def at_cursor(chain: Chain, text: str) -> Steps:
         if segment.number == cursor.file and born <= cursor.birth <= segment.birth:
             if not cursor.offset and segment.generation and segment.begun > cursor.tail:
                 continue  # the same file, but not as it was then
-            place = _proved(chain, segment, cursor)
+            place = None
+            with contextlib.suppress(OSError):  # closed, and compressed since
+                place = _proved(chain, segment, cursor)
             if place is not None:
                 return Located(place)
     yield None

@@ -500,6 +500,8 @@ class Segment:
             anchor = (place.anchor + data[:end])[-ANCHOR:]
         else:  # behind a hole
             anchor = (bytes(ANCHOR) + data[:end])[-min(ANCHOR, offset) :]
+        if place.offset <= len(self.head) < KEPT_HEAD and offset - place.offset == end:
+            self.head = (self.head[: place.offset] + data[:end])[:KEPT_HEAD]
         body = self.codec.utf8(data[: end - len(self.codec.newline)], place.offset == 0)
         return Block(place, Place(self, offset, anchor), body)
 

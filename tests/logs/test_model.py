@@ -168,6 +168,8 @@ class World:
         self.daemon.turn()
 
     def _wait(self) -> None:
+        while self.late:  # what is written to a file that was quiet for so long is not followed
+            self._close_late()
         self.daemon.turn(11.0)
 
     def finish(self) -> None:
@@ -218,6 +220,63 @@ class World:
 @example(program=["append", "truncate", "append", "rotate", "append", "truncate", "restart"])
 @example(program=["rotate", "append", "copytruncate", "append", "copytruncate", "compress"])
 @example(program=["append", "copytruncate", "compress", "restart"])
+@example(program=["append", "copytruncate", "compress", "half", "drop", "resume"])
+@example(program=["append", "copytruncate", "compress", "rotate", "half", "drop", "resume"])
+@example(program=["append", "restart", "read", "drop", "copytruncate", "look", "compress"])
+@example(
+    program=[*("append",) * 14, "restart", "copytruncate", "append", "rotate", "wait", "compress"]
+)
+@example(
+    program=[
+        *("append",) * 10,
+        "copytruncate",
+        "rotate",
+        "half",
+        "restart",
+        "append",
+        "read",
+        "late",
+        "close-late",
+        "compress",
+    ]
+)
+@example(
+    program=[
+        *("append",) * 12,
+        "copytruncate",
+        "burst",
+        "rotate",
+        "restart",
+        "late",
+        "close-late",
+        "read",
+        "compress",
+    ]
+)
+@example(
+    program=[
+        "append",
+        "rotate",
+        "append",
+        "copytruncate",
+        "half",
+        "compress",
+        "restart",
+        "copytruncate",
+        "drop",
+    ]
+)
+@example(
+    program=[
+        "append",
+        "copytruncate",
+        "restart",
+        "compress",
+        "rotate",
+        "append",
+        "copytruncate",
+    ]
+)
 @example(program=["copytruncate", "append", "copytruncate", "compress", "half", "restart"])
 @example(program=["rotate", "append", "copytruncate", "append", "look", "copytruncate"])
 @example(
