@@ -31,7 +31,10 @@ class Match(Struct, frozen=True):
     count: int
 
 
-Tell = Callable[[Match], None]
+#: False: it cannot be taken now, and is told again later, together with what matched meanwhile.
+Tell = Callable[[Match], bool | None]
+#: Seconds until then, at least.
+AGAIN = 0.5
 
 
 class _Watcher(Subscription):
@@ -110,16 +113,19 @@ class _Watcher(Subscription):
         if self._last is None:
             return
         block, at, line = self._last
-        count, self._count, self._last = self._count, 0, None
         cursor = block.start.cursor
         if block.is_plain:
             try:
                 cursor = block.start.segment.place(block.start.offset + at).cursor
             except OSError:
                 pass  # the file has gone; the place of the block is near enough
-        if self._every > 0:
-            self._timer = self.source.loop.call_later(self._every, self._say)
-        self._tell_match(Match(self.source, line, cursor, count))
+        pause = self._every
+        if self._tell_match(Match(self.source, line, cursor, self._count)) is False:
+            pause = max(pause, AGAIN)
+        else:
+            self._count, self._last = 0, None
+        if pause > 0:
+            self._timer = self.source.loop.call_later(pause, self._say)
 
 
 class Lookout:

@@ -320,6 +320,11 @@ class Client:
         return not self._outbox and not self._stream.owed
 
     @property
+    def is_stuck(self) -> bool:
+        """Whether the kernel has no room for what was sent to it: it does not read."""
+        return self._stream.owed > 0
+
+    @property
     def jobs(self) -> Jobs:
         """Its long work."""
         if self._jobs is None:

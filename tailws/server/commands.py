@@ -227,9 +227,9 @@ def _watch(client: Client, command: Watch) -> None:
     if client.holds("watch") >= shared.search.at_once:
         raise BadCommand("too-many", f"One client may have {shared.search.at_once} watches.")
 
-    def tell(match: Match) -> None:
-        if not client.has_room:
-            return  # it has not even taken the last one
+    def tell(match: Match) -> bool:
+        if client.is_stuck:
+            return False
         head = MatchHead(
             source=match.source.name,
             cursor=match.cursor,
@@ -238,6 +238,7 @@ def _watch(client: Client, command: Watch) -> None:
             t=round(shared.wall() * 1000),
         )
         client.say(head, match.line)
+        return True
 
     lookout = shared.lookouts.watch(
         lambda name: may_see(name) and glob(name),

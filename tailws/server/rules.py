@@ -57,7 +57,7 @@ class Rules:
         name, line = match.source.name, match.line[:LINE]
         head = MatchHead(source=name, cursor=match.cursor, count=match.count, rule=rule.name, t=now)
         for client in list(self._clients):
-            if client.principal.may_see(name) and client.has_room:
+            if client.principal.may_see(name) and not client.is_stuck:
                 client.say(head, line)
         if rule.webhook is not None:
             event = {

@@ -80,6 +80,26 @@ def test_at_most_one_in_a_time_and_the_count_of_all(watched: Watched) -> None:
     assert [(m.line, m.count) for m in watched.told[2:]] == [(b"ERROR 5", 1)]
 
 
+def test_what_cannot_be_taken_now_is_told_later(watched: Watched) -> None:
+    """With the count of all that came meanwhile."""
+    answers = [False, False, True]
+    told: list[Match] = []
+
+    def tell(match: Match) -> bool:
+        told.append(match)
+        return answers[len(told) - 1]
+
+    filter_ = Filter.of(["ERROR"])
+    watched.lookouts.watch(lambda name: True, lambda _: filter_, 0.0, tell)
+    watched.turn()
+    watched.write(b"ERROR 1\n")
+    watched.write(b"ERROR 2\n")
+    watched.turn(5.0)
+    assert [(m.line, m.count) for m in told[-1:]] == [(b"ERROR 2", 2)]
+    watched.turn(5.0)
+    assert len(told) == len(answers)
+
+
 def test_it_goes_on_through_rotations(watched: Watched) -> None:
     """A watch is a reader: it misses nothing."""
     watched.watch(every=0.0)

@@ -174,6 +174,16 @@ def test_watch_and_activity_tell_of_what_comes(asking: Asking, rig: Rig) -> None
     assert head["at"] == len("old\nfine\nERROR one\n")
 
 
+def test_what_is_told_at_the_same_moment_is_all_told(asking: Asking, rig: Rig) -> None:
+    """A match is not left out because the client is being told of something else already."""
+    for name in ("a", "b", "c"):
+        asking.send(type="watch", id=name, source="other", include="ERROR", every=0)
+    asking.ask("stopped", type="stop", id="none")
+    with (rig.logs / "other.log").open("a") as file:
+        file.write("ERROR one\n")
+    assert {asking.until("match")[0]["id"] for _ in range(3)} == {"a", "b", "c"}
+
+
 def test_rules_tell_every_page(rig: Rig) -> None:
     """What the config watches for comes by itself to whoever may see the source."""
     with temporary_rig() as other:
