@@ -38,6 +38,8 @@ from tailws.logs.source import COLD_DELAY, Gap, live_end
 
 #: Bytes looked at in one step backwards.
 STEP_BACK = 256 * 1024
+#: Times that a place is looked for while the rotated files change.
+LOOKS = 3
 #: With a filter, how far back the first lines are looked for before fewer have to do.
 FILTERED_BACK = 64 << 20
 
@@ -140,26 +142,35 @@ def at_cursor(chain: Chain, text: str) -> Steps:
         raise BadCursor
     if not cursor.file:
         return _born_since(chain, cursor)
-    for segment in reversed(chain.segments):
-        born = birth_ms(segment.identity)
-        if segment.number == cursor.file and born <= cursor.birth <= segment.birth:
-            if not cursor.offset and segment.generation and segment.begun > cursor.tail:
-                continue  # the same file, but not as it was then
-            place = None
-            with contextlib.suppress(OSError):  # closed, and compressed since
-                place = _proved(chain, segment, cursor)
+    for _ in range(LOOKS):
+        place = _in_chain(chain, cursor)
+        if place is not None:
+            return Located(place)
+        yield None
+        siblings = scan(chain.path, chain.folders)
+        for find in (_by_inode, _by_content):
+            place = yield from find(chain, cursor, siblings)
             if place is not None:
                 return Located(place)
-    yield None
-    siblings = scan(chain.path, chain.folders)
-    place = yield from _by_inode(chain, cursor, siblings)
-    if place is not None:
-        return Located(place)
-    yield None
-    place = yield from _by_content(chain, cursor, siblings)
-    if place is not None:
-        return Located(place)
+            yield None
+        if scan(chain.path, chain.folders) == siblings:
+            break  # else a rotation was at work meanwhile
     return _not_found(chain, cursor, siblings)
+
+
+def _in_chain(chain: Chain, cursor: Cursor) -> Place | None:
+    for segment in reversed(chain.segments):
+        if segment.number != cursor.file or cursor.birth < birth_ms(segment.identity):
+            continue
+        if cursor.birth > segment.birth and segment is not chain.newest:
+            continue  # of what was written to that file later
+        if not cursor.offset and segment.generation and segment.begun > cursor.tail:
+            continue  # the same file, but not as it was then
+        with contextlib.suppress(OSError):  # closed, and compressed since
+            place = _proved(chain, segment, cursor)
+            if place is not None:
+                return place
+    return None
 
 
 def _born_since(chain: Chain, cursor: Cursor) -> Located:
