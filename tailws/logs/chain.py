@@ -456,6 +456,9 @@ class Chain:
         if place.offset or segment.final is not None:
             return False
         copies = self._copies(place, _now(segment))
+        if copies and segment is self.newest and not segment.lost:
+            self.look()  # has it still its name? Else they may be copies of what has it now
+            copies = self._copies(place, _now(segment))
         if not copies:
             return False
         segment.final = 0

@@ -424,6 +424,21 @@ def test_a_copy_belongs_to_the_file_that_had_the_name(rig: Rig) -> None:
     rig.expect(log, first, new, unsure=True)
 
 
+def test_renamed_compressed_and_copied_in_one_look(rig: Rig) -> None:
+    """An empty log is renamed, written to, and compressed; its successor is copied and truncated.
+    The copy is the successor's, whatever is looked at first."""
+    log = rig.live(old=0)
+    with rig.frozen():
+        new = log.rotate(stays=True)
+        log.lines(2).close()
+        new.lines(1)
+        subprocess.run(["gzip", rig.logs / "app.log.1"], check=True)
+        shift(new.path, keep=9)
+        new.copytruncate()
+    new.lines(1)
+    rig.expect(log, new, unsure=True)
+
+
 def test_rotation_at_every_moment(rig: Rig) -> None:
     """Forty files pass through the name as fast as they can be renamed."""
     rig.awaited()
