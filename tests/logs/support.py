@@ -197,8 +197,6 @@ class Reader:
         self.heads.append(head)
         match head["type"]:
             case "lines":
-                if self.cursor is not None and self.items and self.items[-1] is not None:
-                    pass
                 self.cursor = head["end"]
                 if newline:
                     self.items += body.split(b"\n")
