@@ -45,9 +45,6 @@ FIRST_PAUSE = 0.001
 HOT_PAUSE = 0.008
 #: Looks without news after which a hot file is watched again.
 COOL_LOOKS = 10
-#: Bytes read at once for the live end when it is more than a block behind: what each block takes by
-#: itself is a third of all then. Below 128 KiB, from where malloc(3) maps new pages for each.
-BACKLOG_BLOCK = 126 << 10
 #: Seconds between looks at a rotated file that may still be written to.
 DRAIN_PAUSE = 0.1
 
@@ -118,7 +115,6 @@ class Source:
         self._watched_segment: Segment | None = None
         self._window: deque[tuple[Place, Step]] = deque()
         self._window_bytes = 0
-        self._behind = False  # more was there than the last block at the live end
         self._first = 0  # number of the window's first item
         self._waiting: dict[Callable[[], None], None] = {}
         self.audience = Audience()  # who stands at the live end, and need not be woken
@@ -449,7 +445,7 @@ class Source:
         start = self.end
         if start is None:
             return END
-        step = self.read(start, size=BACKLOG_BLOCK if self._behind else 0)
+        step = self.read(start)
         if not isinstance(step, Step):
             if step is END:
                 self.dry = self.next_number
@@ -467,7 +463,6 @@ class Source:
         self.bytes += place.offset - start.offset
         self.chain.grew(start.segment)
         self._keep(start, step)
-        self._behind = item.more
         following = self.next_number
         if not item.more and not start.segment.lost:
             self.dry = following
@@ -523,16 +518,14 @@ class Source:
 
     # -- reading
 
-    def read(self, place: Place, stop: int | None = None, size: int = 0) -> Step | Later:
-        """What follows `place` (up to offset `stop`, or at least a block or `size` bytes), or why
-        there is nothing now."""
+    def read(self, place: Place, stop: int | None = None) -> Step | Later:
+        """What follows `place` (up to offset `stop`), or why there is nothing now."""
         segment = place.segment
         reading = self.reading
-        size = max(size, reading.block_bytes)
         try:
             if not place.offset and self.chain.copied(place):
                 return self._cross(place)
-            item = segment.block(place, size, reading.line_bytes, stop)
+            item = segment.block(place, reading.block_bytes, reading.line_bytes, stop)
             if item is END and segment.lost and stop is None:
                 if self.chain.retire(segment):
                     item = segment.block(place, reading.block_bytes, reading.line_bytes)
