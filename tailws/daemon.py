@@ -179,11 +179,7 @@ class Daemon:
 
     def start(self) -> None:
         """Open the sockets, find the sources, say that we are ready. Raises ListenError."""
-        options = _socket_options(self.config.limits)
-        if not self._listeners.inherit(systemd.inherited_sockets(), options):
-            self._listeners.apply(self.config.listen, options)
-        self.catalog.apply(self.config.sources, self._limits)
-        self._rules.apply(self.config.rules)
+        # Before the sockets: who can connect may send SIGHUP, which would end us.
         self.loop.on_signal(signal.SIGTERM, self.stop)
         self.loop.on_signal(signal.SIGINT, self.stop)
         self.loop.on_signal(signal.SIGHUP, self.reload)
@@ -191,6 +187,11 @@ class Daemon:
         signal.signal(signal.SIGPIPE, signal.SIG_IGN)
         # F_SETLEASE sends SIGIO to its holder when a writer comes; the answer is the only news.
         signal.signal(signal.SIGIO, signal.SIG_IGN)
+        options = _socket_options(self.config.limits)
+        if not self._listeners.inherit(systemd.inherited_sockets(), options):
+            self._listeners.apply(self.config.listen, options)
+        self.catalog.apply(self.config.sources, self._limits)
+        self._rules.apply(self.config.rules)
         self.loop.call_about(TICK, self._tick)
         log.info(
             "tailws %s listens on %s, %d sources",
