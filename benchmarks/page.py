@@ -93,8 +93,9 @@ PROBE = r"""
   let pressed = 0;
   addEventListener('keydown', (event) => { pressed = event.timeStamp; }, true);
   const soon = (so, began) => new Promise((resolve) => {
-    const wait = () => (so() || performance.now() - began() > 10000
-      ? setTimeout(() => resolve(performance.now() - began())) : requestAnimationFrame(wait));
+    const look = () => (so() || performance.now() - began() > 10000
+      ? resolve(performance.now() - began()) : requestAnimationFrame(wait));
+    const wait = () => setTimeout(look); // behind the frame: what it has drawn counts
     requestAnimationFrame(wait);
   });
   probe.until = (so) => soon(so, () => pressed);

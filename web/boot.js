@@ -1,7 +1,7 @@
 /*
  * Runs before anything else, and before the first paint: takes the access token out of the address,
- * so that no module, log or history entry ever sees it, connects while the modules come, and sets the
- * theme. A classic script: modules would run too late for all three.
+ * so that no module, log or history entry ever sees it, sets the theme, connects while the modules
+ * come, and asks for what the page will ask first. A classic script: modules would run too late.
  */
 (() => {
   const fragment = location.hash.slice(1);
@@ -21,11 +21,22 @@
     /** @type {{tailwsToken?: string}} */ (window).tailwsToken = token;
   } else {
     const ws = new WebSocket("ws", "tailws.v1");
-    /** @type {MessageEvent[]} */
-    const messages = [];
-    ws.onmessage = (event) => messages.push(event);
+    /** @type {import("./view/socket.js").Early} */
+    const early = { ws, messages: [], source: "", asked: "" };
+    ws.onmessage = (event) => {
+      // The first tells the sources. Of one log, or none yet, it is plain what will be asked for:
+      // its last lines are on their way before the modules are here.
+      if (early.messages.push(event) > 1) return;
+      const { sources } = JSON.parse(event.data.split("\n", 1)[0]);
+      const source = fragment ? sources.find((/** @type {any} */ { name }) => fragment === `s=${name}`)
+        : sources.filter((/** @type {any} */ { state }) => state === "live").sort((/** @type {any} */ a, /** @type {any} */ b) => (b.modified ?? 0) - (a.modified ?? 0))[0];
+      if (!source) return;
+      early.source = source.name;
+      early.asked = JSON.stringify({ type: "subscribe", source: early.source, lines: 200, id: 2 });
+      ws.send(early.asked);
+    };
     // The first connection of the page takes it from here.
-    /** @type {{tailwsEarly?: {ws: WebSocket, messages: MessageEvent[]}}} */ (window).tailwsEarly = { ws, messages };
+    /** @type {{tailwsEarly?: import("./view/socket.js").Early}} */ (window).tailwsEarly = early;
   }
   try {
     const base = new URL(".", document.baseURI).pathname;

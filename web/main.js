@@ -331,6 +331,7 @@ function hello(link, head) {
     pane.feed.resume();
     pane.map.refresh();
   } else if (link === desk.links[0]) begin();
+  link.socket.settle();
 }
 
 /** Compares the clocks, half way through a question and its answer. @param {Link} link */
@@ -364,7 +365,7 @@ function begin() {
   live.sort((a, b) => (b.modified ?? 0) - (a.modified ?? 0));
   if (live[0]) {
     showIn(desk.panes[0], [live[0].name]);
-    desk.panes[0].focus();
+    ask(() => desk.current?.focus());
   }
   return undefined;
 }

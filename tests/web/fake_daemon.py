@@ -114,6 +114,7 @@ class FakeDaemon:
         self.requests: list[str] = []
         self.commands: list[dict[str, Any]] = []
         self.answer_delay = 0.0
+        self.script_delay = 0.0
         self.refuse: tuple[int, str] | None = None
         self.search_delay = 0.0
         self.max_history_scan: int | None = None
@@ -139,7 +140,7 @@ class FakeDaemon:
             self._client,
             self.host,
             self.port,
-            process_request=self._http,
+            process_request=self._answer,
             compression=None,
             subprotocols=["tailws.v1"],  # type: ignore[list-item]
             max_size=1 << 20,
@@ -272,6 +273,11 @@ class FakeDaemon:
         self.call(go)
 
     # -- HTTP
+
+    async def _answer(self, connection: ServerConnection, request: Request) -> Response | None:
+        if request.path.endswith("/main.js"):
+            await asyncio.sleep(self.script_delay)
+        return self._http(connection, request)
 
     def _http(self, connection: ServerConnection, request: Request) -> Response | None:
         url = urlsplit(request.path)
@@ -602,6 +608,8 @@ class FakeDaemon:
         buckets = [[0, 0] for _ in range(n)]
         size = max(1, log.size)
         for i, line in enumerate(log.lines):
+            if not keep(line):
+                continue
             bucket = buckets[min(n - 1, log.at(i) * n // size)]
             bucket[0] += 1
             bucket[1] += bool(_ERROR.search(line))

@@ -75,6 +75,36 @@ def test_a_refusal_is_told_and_tried_again(
     until(lambda: numbers(page)[-1:] == [3000], "it goes on", 30)
 
 
+@pytest.mark.parametrize("fragment", ["", "#s=app", "#s=app&show=order", "#s=app,other"])
+def test_the_first_lines_are_asked_for_once(visit: Visit, fragment: str) -> None:
+    """What is asked before the modules are here is what they ask, and is not asked again; where
+    the address wants something else, nothing is asked too early."""
+    logs = [
+        Log("other", [line(i) for i in range(9)], modified=1),
+        Log("app", [line(i) for i in range(300)], modified=2),
+    ]
+    with FakeDaemon(logs) as fake:
+        fake.script_delay = 1
+        page = visit(fake.url + fragment)
+        until(lambda: numbers(page)[-1:] == [299], "the end of the log")
+        subscribed = [one for one in fake.commands if one["type"] == "subscribe"]
+        wanted = [["app"], ["app", "other"]]["," in fragment]
+        assert sorted(one["source"] for one in subscribed) == wanted
+        early = fake.commands[0]["type"] == "subscribe"
+        assert early == (fragment in {"", "#s=app"})
+        assert not any(one["type"] == "unsubscribe" for one in fake.commands)
+
+
+def test_a_log_asked_for_too_early_is_let_go(visit: Visit) -> None:
+    """Where a name is two in the address, what was asked for first is taken back."""
+    logs = [Log(name, [line(i) for i in range(9)]) for name in ("a", "b", "a,b")]
+    with FakeDaemon(logs) as fake:
+        fake.script_delay = 1
+        page = visit(fake.url + "#s=a,b")
+        until(lambda: len(numbers(page)) == 18, "both logs")
+        assert [one["source"] for one in fake.commands if one["type"] == "unsubscribe"] == ["a,b"]
+
+
 def test_garbage_is_ignored(visit: Visit, daemon: FakeDaemon) -> None:
     """Messages that are no messages, of unknown types, or about other logs change nothing."""
     page = visit(daemon.url)

@@ -20,7 +20,7 @@
 
 import { emptyPane, formatAddress, MAX_ADDRESS, MAX_PANES, parseAddress, tooLong } from "../model/address.js";
 import { filterKeys } from "../model/protocol.js";
-import { attribute, one } from "../view/dom.js";
+import { ask, attribute, one } from "../view/dom.js";
 import { Pane } from "../view/pane.js";
 import { copy } from "../view/selection.js";
 
@@ -249,7 +249,7 @@ export class AddressBar {
     });
     desk.arrange();
     this.applying = false;
-    desk.current?.focus();
+    ask(() => desk.current?.focus()); // it lays the page out
   }
 
   /** Goes to an address; one can go back. @param {string} fragment */

@@ -8,6 +8,8 @@
  * @typedef {{message: (head: Head, body: string | null) => void, state: (state: State) => void}}
  *   Listener
  * @typedef {{head: Head, body: string | null}} Answer
+ * @typedef {{ws: WebSocket, messages: MessageEvent[], source: string, asked: string}} Early a
+ *   connection from before the modules were here: what came, and the command that was sent for whom
  */
 
 import { read, start, SUBPROTOCOL, update } from "../model/protocol.js";
@@ -38,6 +40,8 @@ export class Socket {
     this.timer = 0;
     this.opened = false;
     this.closed = false;
+    /** What was asked before this was here. @type {Early | null} */
+    this.early = null;
   }
 
   get live() {
@@ -49,10 +53,11 @@ export class Socket {
     if (this.ws || this.closed) return;
     this.#update({ type: "try" });
     this.opened = false;
-    const holder = /** @type {{tailwsEarly?: {ws: WebSocket, messages: MessageEvent[]}}} */ (window);
+    const holder = /** @type {{tailwsEarly?: Early}} */ (window);
     const early = holder.tailwsEarly;
     delete holder.tailwsEarly;
     const taken = early && early.ws.readyState < WebSocket.CLOSING ? early : null;
+    this.early = taken?.asked ? taken : null;
     const ws = taken?.ws ?? new WebSocket("ws", SUBPROTOCOL);
     this.ws = ws;
     ws.onmessage = (event) => {
@@ -125,8 +130,16 @@ export class Socket {
   /** @param {object} command @returns {boolean} whether it was sent */
   send(command) {
     if (!this.live || this.ws?.readyState !== WebSocket.OPEN) return false;
-    this.ws.send(JSON.stringify(command));
+    const text = JSON.stringify(command);
+    if (text !== this.early?.asked) this.ws.send(text);
+    else this.early = null;
     return true;
+  }
+
+  /** Takes back what was asked early, where it was not what was wanted. */
+  settle() {
+    if (this.early) this.send({ type: "unsubscribe", source: this.early.source });
+    this.early = null;
   }
 
   /** @param {import("../model/protocol.js").LinkEvent} event */
