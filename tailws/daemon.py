@@ -62,6 +62,8 @@ Loader = Callable[[list[Problem]], Config]
 TICK = 1.0
 #: Seconds between two looks at what systemd shows as our status.
 STATUS = 5.0
+#: Seconds for which hints are gathered at most, while they keep coming.
+GATHERING = 0.025
 #: Descriptors that are not for log files: sockets, the selector, inotify, the log.
 OTHER_FILES = 24
 
@@ -102,7 +104,9 @@ class Daemon:
         self.loop = Loop(clock)
         files = _raise_open_files()
         limits = cfg.limits
-        self._watch = Watch(self.loop, limits.files.watches, limits.files.watches > 0)
+        self._watch = Watch(
+            self.loop, limits.files.watches, limits.files.watches > 0, _gathering(limits)
+        )
         self.catalog = Catalog(
             self.loop, self._watch, _bounded(limits, files), self._sources_changed
         )
@@ -331,6 +335,7 @@ class Daemon:
         self.http.access = access
         self.http.limits = _http_limits(cfg.limits)
         self._watch.limit = cfg.limits.files.watches
+        self._watch.pause = _gathering(cfg.limits)
         shared = self._shared
         shared.clients = cfg.limits.clients
         shared.lines = cfg.limits.lines
@@ -450,6 +455,11 @@ def _bounded(limits: config.Limits, files: int) -> config.Limits:
     return msgspec.structs.replace(
         limits, files=msgspec.structs.replace(limits.files, open_files=most)
     )
+
+
+def _gathering(limits: config.Limits) -> float:
+    """How long hints are gathered: half of a window, which then is not exceeded by both."""
+    return min(GATHERING, limits.lines.window / 2)
 
 
 def _http_limits(limits: config.Limits) -> HttpLimits:

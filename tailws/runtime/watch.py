@@ -13,7 +13,9 @@ either side to hand over a hint.
     file        written to; by its open descriptor, so a renamed file is watched on
 
 A writer at full speed makes an event for each write. Whoever watches a hot file gives the watch
-back and looks at it by the clock instead, as network drivers do with interrupts (NAPI).
+back and looks at it by the clock instead, as network drivers do with interrupts (NAPI). Many files
+that are written to now and then are as busy together, and none of them is hot: when events keep
+coming, they too are gathered by the clock, for as long as there are some at each look.
 """
 
 from __future__ import annotations
@@ -32,7 +34,7 @@ from watchdog.observers.inotify_c import (
     WatchDescriptor,
 )
 
-from tailws.runtime.loop import READ, Loop
+from tailws.runtime.loop import READ, Loop, Timer
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +54,11 @@ IN_FILE = Mask(_C.IN_MODIFY)
 
 #: Bytes for one read(2): 256 events of files. What does not fit is there at the next turn.
 EVENT_BYTES = 4096
+#: So many of them in one pause are too many to be gathered.
+FLOOD = EVENT_BYTES // 2
+#: Seconds for which events keep coming before they are gathered: longer than a file takes that is
+#: written to at full speed to be found out, and looked at by the clock by itself.
+BUSY = 0.05
 #: Of `struct inotify_event`: watch, mask, cookie, length of the name that follows.
 _EVENT = struct.Struct("iIII")
 #: One for all: there is nothing more to tell, and making it costs more than handing it on.
@@ -61,11 +68,18 @@ _WRITTEN = InotifyEvent(WatchDescriptor(0), IN_FILE, 0, b"")
 class _Inotify(InotifyFD):
     """Watchdog's inotify for a selector, which says when there is something to read."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        os.set_blocking(self._inotify_fd, False)
+
     def fileno(self) -> int:
         return self._inotify_fd
 
-    def take(self) -> None:
-        """Read once, and hand each event to those who watch."""
+    def take(self) -> int:
+        """Read once, and hand each event to those who watch; how many bytes of events there were.
+
+        Raises BlockingIOError when there were none.
+        """
         data = os.read(self._inotify_fd, EVENT_BYTES)
         at = 0
         while at < len(data):
@@ -78,6 +92,7 @@ class _Inotify(InotifyFD):
             elif wd != -1 or mask & _C.IN_Q_OVERFLOW:
                 name = data[at - length : at].rstrip(b"\0")
                 self.handle_event(InotifyEvent(wd, mask, cookie, name))
+        return at
 
     def close(self) -> None:
         self._is_reading = False  # nobody is inside `read_events`: it may close the descriptors
@@ -121,12 +136,19 @@ class Watch:
     """Owns the inotify instance and the set of watches that have something to tell.
 
     `limit` bounds the watches held at once; the kernel's own bound is
-    `fs.inotify.max_user_watches`. Without a watch the caller looks by the clock.
+    `fs.inotify.max_user_watches`. Without a watch the caller looks by the clock. `pause` is for how
+    many seconds events are gathered while they keep coming; 0: never.
     """
 
-    def __init__(self, loop: Loop, limit: int = 8192, enabled: bool = True) -> None:
+    def __init__(
+        self, loop: Loop, limit: int = 8192, enabled: bool = True, pause: float = 0.0
+    ) -> None:
         self._loop = loop
-        self.limit = limit  # may be changed at any time
+        self.limit = limit  # these two may be changed at any time
+        self.pause = pause
+        self._read_at = 0.0
+        self._busy_since = 0.0  # from then on there was no pause between two reads
+        self._gathering: Timer | None = None  # instead of being registered with the loop
         self._enabled = enabled
         self._inotify: _Inotify | None = None
         self._changed: set[Watched] = set()
@@ -157,7 +179,10 @@ class Watch:
         inotify, self._inotify = self._inotify, None
         self._enabled = False
         if inotify is not None:
-            self._loop.unregister(inotify.fileno())
+            if self._gathering is None:
+                self._loop.unregister(inotify.fileno())
+            else:
+                self._gathering.cancel()
             inotify.close()
 
     def _add(self, path: bytes, mask: Mask, hint: Callable[[], None]) -> Watched | None:
@@ -171,7 +196,7 @@ class Watch:
         try:
             if self._inotify is None:
                 self._inotify = _Inotify()
-                self._loop.register(self._inotify.fileno(), READ, self._read)
+                self._listen(self._inotify)
             wd = self._inotify.add_callback(path, mask, watched, CallbackId(watched.number))
         except OSError as error:
             if error.errno not in (2, 20):  # ENOENT, ENOTDIR: it comes back by itself
@@ -202,9 +227,41 @@ class Watch:
             log.warning("inotify: %s (%s); files without a watch are polled", why, where)
 
     def _read(self, _mask: int) -> None:
-        """Take what there is, then give each watch one hint for all its events."""
+        """Take what there is; when something comes all the time, go on by the clock."""
+        self._take()
+        now = self._loop.clock()
+        if now - self._read_at > self.pause:
+            self._busy_since = now
+        self._read_at = now
+        if now - self._busy_since > BUSY and self._inotify is not None:
+            self._loop.unregister(self._inotify.fileno())
+            self._gather_later()
+
+    def _gather_later(self) -> None:
+        self._gathering = self._loop.call_later(self.pause, self._gather)
+
+    def _gather(self) -> None:
+        """Take what has come in a pause. After none the next event is waited for; after a flood
+        too, so that whoever watches the file that makes it can find out."""
+        self._gather_later()
+        if not 0 < self._take() < FLOOD and self._inotify is not None:
+            self._listen(self._inotify)
+
+    def _listen(self, inotify: _Inotify) -> None:
+        if self._gathering is not None:
+            self._gathering.cancel()
+            self._gathering = None
+        self._busy_since = self._loop.clock()
+        self._loop.register(inotify.fileno(), READ, self._read)
+
+    def _take(self) -> int:
+        """Give each watch one hint for all its events; how many bytes of events there were."""
         if self._inotify is None:
-            return
-        self._inotify.take()
+            return 0
+        try:
+            count = self._inotify.take()
+        except BlockingIOError:
+            return 0
         while self._changed:
             self._changed.pop().hint()
+        return count

@@ -28,6 +28,114 @@ def until(loop: Loop, ready: Callable[[], object]) -> None:
         loop.turn(0.05)
 
 
+class Busy:
+    """A file in a directory that is written to, and a loop whose clock stands still meanwhile."""
+
+    def __init__(self, path: Path, pause: float) -> None:
+        self.now = 100.0
+        self.loop = Loop(lambda: self.now)
+        self.watch = Watch(self.loop, pause=pause)
+        self.path = path
+        path.write_bytes(b"")
+        self.fds = [os.open(path, os.O_RDWR | os.O_APPEND)]
+        self.hints = 0
+        self.watch.file(self.fds[0], lambda: self.hint())
+
+    def hint(self) -> None:
+        self.hints += 1
+
+    def fail(self) -> None:
+        raise ValueError("a mistake")
+
+    def write(self, seconds: float) -> int:
+        """Let some time pass, write, and turn the loop once; how many hints that made."""
+        self.now += seconds
+        os.write(self.fds[0], b"x")
+        return self.turn()
+
+    def turn(self, seconds: float = 0.0) -> int:
+        self.now += seconds
+        before = self.hints
+        self.loop.turn(0)
+        return self.hints - before
+
+    def close(self) -> None:
+        self.watch.close()
+        self.loop.close()
+        for fd in self.fds:
+            os.close(fd)
+
+
+@pytest.fixture
+def busy(tmp_path: Path) -> Iterator[Busy]:
+    busy = Busy(tmp_path / "a", 0.02)
+    yield busy
+    busy.close()
+
+
+def test_now_and_then_hints_at_once(busy: Busy) -> None:
+    """With longer pauses between them, each write hints in the turn in which it is seen."""
+    assert [busy.write(0.021) for _ in range(20)] == [1] * 20
+
+
+def test_all_the_time_is_gathered(busy: Busy) -> None:
+    """When writes keep coming they are gathered by the clock; the first one after a pause in which
+    there was none hints at once again. No write is left without a hint."""
+    while busy.write(0.005):
+        assert busy.now < 101
+    for _ in range(5):
+        assert busy.turn(0.021) == 1  # what came last, and all of the next five
+        assert [busy.write(0.001) for _ in range(5)] == [0] * 5
+    assert busy.turn(0.021) == 1
+    assert busy.turn(0.021) == 0  # nothing came: who writes now is hinted at at once
+    assert busy.write(0.0) == 1
+    assert busy.write(1.0) == 1
+
+
+def test_a_flood_is_not_gathered(busy: Busy, tmp_path: Path) -> None:
+    """A file that is written to at full speed has to be found out by who watches it, from hints
+    that come as fast as they can."""
+    other = tmp_path / "b"
+    other.write_bytes(b"")
+    busy.fds.append(os.open(other, os.O_RDWR | os.O_APPEND))
+    busy.watch.file(busy.fds[1], lambda: None)
+    while busy.write(0.005):
+        assert busy.now < 101
+    for _ in range(200):  # in turns, or the kernel makes one event of them
+        for fd in busy.fds:
+            os.write(fd, b"x")
+    assert busy.turn(0.021) == 1
+    assert busy.write(0.0) == 1
+
+
+def test_without_a_pause_nothing_is_gathered(tmp_path: Path) -> None:
+    """A pause of 0 means that every write hints at once, however many there are."""
+    busy = Busy(tmp_path / "a", 0.0)
+    assert [busy.write(0.0001) for _ in range(2000)] == [1] * 2000
+    busy.close()
+
+
+def test_a_mistake_of_who_watches(busy: Busy, caplog: pytest.LogCaptureFixture) -> None:
+    """What a hint raises is logged, and hints go on, gathered or not."""
+    while busy.write(0.005):
+        assert busy.now < 101
+    hint, busy.hint = busy.hint, busy.fail  # type: ignore[method-assign]
+    busy.turn(0.021)
+    assert "a mistake" in caplog.text
+    busy.hint = hint  # type: ignore[method-assign]
+    assert busy.write(0.021) == 1
+    busy.turn(0.021)
+    assert busy.write(0.0) == 1
+
+
+def test_closing_while_hints_are_gathered(busy: Busy) -> None:
+    """Nothing is hinted at any more, and nothing is left to do."""
+    while busy.write(0.005):
+        assert busy.now < 101
+    busy.watch.close()
+    assert busy.turn(1.0) == 0
+
+
 def test_a_write_hints(loop: Loop, tmp_path: Path) -> None:
     """A write into a watched file wakes the loop; one into its neighbour does not."""
     watch = Watch(loop)
