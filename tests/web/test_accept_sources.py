@@ -11,6 +11,7 @@ import pytest
 
 from tests.web.acceptance import (
     click,
+    contiguous,
     following,
     key_of,
     line,
@@ -253,6 +254,39 @@ def test_a_merge_reads_back_through_all(visit: Visit) -> None:
             if 0 in got:
                 break
         assert got == set(range(1500))
+
+
+def test_the_map_of_a_merge_is_that_of_its_largest_log(visit: Visit) -> None:
+    """A click on the map of a merge leads to that share of the largest log, and to what the others
+    wrote at the same time, in order; the frame on it stands there."""
+    logs = ["alpha", "beta", "gamma"]
+    count = 12_000
+    daemon = Daemon({name: f"{name}.log" for name in logs})
+    for k, name in enumerate(logs):
+        more = " and a word more" * (name == "beta")
+        daemon.append(f"{name}.log", *(line(i) + more for i in range(k, count, 3)))
+    with daemon:
+        page = visit(f"{daemon.url}#s=alpha,beta,gamma")
+        following(page, count - 1)
+        bars = "document.querySelector('.map').getAttribute('aria-valuetext')"
+        until(lambda: "loaded" not in (page.evaluate(bars) or "loaded"), "the map of a log")
+        box = page.locator(".map").bounding_box()
+        for share in (0.25, 0.75):
+            page.mouse.click(box["x"] + 50, box["y"] + share * box["height"])
+
+            def there(share: float = share) -> bool:
+                shown = numbers(page)
+                return bool(shown) and abs(shown[len(shown) // 2] / count - share) < 0.01
+
+            until(there, f"at {share}")
+            assert contiguous(numbers(page))
+            assert {row["number"] for row in rows(page)} == set(logs)
+        frame = page.locator(".map-frame").bounding_box()
+        assert abs((frame["y"] + frame["height"] / 2 - box["y"]) / box["height"] - 0.75) < 0.02
+        page.locator(".log-chip-name", has_text="beta").click()
+        until(lambda: all(n % 3 != 1 for n in numbers(page)), "beta is hidden")
+        page.mouse.click(box["x"] + 50, box["y"] + box["height"] / 2)
+        until(lambda: abs(numbers(page)[9] / count - 0.5) < 0.01, "the map of another log")
 
 
 def test_open_by_name(visit: Visit) -> None:

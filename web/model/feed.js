@@ -94,12 +94,12 @@ export class Feed extends Pager {
     const locates = this.features.has("locate");
     if ("start" in place) {
       this.host.send({ type: "locate", source, fraction: 0, id });
-    } else if (!("cursor" in place)) {
-      this.host.send({ type: "locate", source, ...place, id });
-    } else if (source !== owner) {
+    } else if ("cursor" in place ? source !== owner : owner && source !== owner) {
       // In time beside the line of its log, whose answer may have to tell the time first.
       if (time === time) this.host.send({ type: "locate", source, time, id });
       else if (!owner) this.host.send({ type: "locate", source, fraction: 1, id });
+    } else if (!("cursor" in place)) {
+      this.host.send({ type: "locate", ...place, source, id });
     } else if (!locates || (!place.skip && !place.link && !filterKeys(place.under ?? {}).records && (!this.merged || time === time))) {
       this.#around(source, place.cursor);
     } else {

@@ -10,8 +10,9 @@
  *   time?: number}} Spot skip: lines after the cursor, under the filter `under`, or else under this
  *   feed's; link: whether the line may be gone; source: whose cursor it is, and time: where that is
  *   among the other logs of a merge, ms
- * @typedef {{end: true} | {start: true} | Spot | {time: number} | {fraction: number}
- *   | {number: number}} Place
+ * @typedef {{end: true} | {start: true} | Spot | {time: number} | {fraction: number, source?: string}
+ *   | {number: number}} Place fraction: of the bytes of a log, `source`; the others of a merge are shown
+ *   where it is in time
  * @typedef {{direction: "above" | "below", opening: Opening | null, id: number}} Request for a page, of
  *   an opening or of what is held
  */
@@ -28,7 +29,7 @@ export class Opening {
     this.place = place;
     this.sources = sources;
     /** Whose line is asked for; "" for none's. */
-    this.owner = "cursor" in place ? (place.source ?? sources[0]) : "";
+    this.owner = "cursor" in place || "fraction" in place ? (place.source ?? sources[0]) : "";
     if (!sources.includes(this.owner)) this.owner = "";
     /** Where that is in time, for the other logs, ms; NaN as long as nobody knows. */
     this.time = ("time" in place ? place.time : undefined) ?? NaN;

@@ -1,8 +1,7 @@
 /**
  * The map: a scrollbar over the whole log by bytes, all files of it, with what stands where.
  *
- * Where the daemon tells no sizes, and for several logs at once, it spans the lines that are loaded,
- * and says so. Bars are drawn in one canvas, at most four times a second.
+ * Where the daemon tells no sizes, it spans the lines that are loaded, and says so. Bars are drawn in one canvas, at most four times a second.
  *
  * @typedef {import("../model/protocol.js").Head} Head
  *
@@ -13,7 +12,6 @@
  * @property {(fraction: number) => void} jumpLoaded to a part of what is loaded
  * @property {(pages: number) => void} page
  * @property {() => string} zone
- * @property {() => string} name
  */
 
 import { BAR, bars, MapScale, ticks, timeLabels, total } from "../model/mapscale.js";
@@ -71,9 +69,10 @@ export class LogMap {
     this.el.addEventListener("keydown", (event) => this.#key(event));
   }
 
-  /** Shows a log; "" for several. @param {string} source */
+  /** Shows a log; "" for what is loaded. @param {string} source */
   open(source) {
     this.source = source;
+    this.el.classList.toggle("loaded", !source);
     this.files = [];
     this.buckets = [];
     this.points = [];

@@ -110,11 +110,10 @@ export class Pane extends Reader {
     this.map = new LogMap({
       send: (command) => host.send(command),
       id: () => ++this.feed.ids,
-      jump: (fraction, release) => this.jump({ fraction }, release),
+      jump: (fraction, release) => this.jump({ fraction, source: this.map.source }, release),
       jumpLoaded: (fraction) => this.jumpLoaded(fraction),
       page: (pages) => (Math.abs(pages) < 1 ? this.step(Math.sign(pages)) : this.page(pages)),
       zone: () => host.zone(),
-      name: () => this.shown[0] ?? "",
     }, features);
     this.body = h("div", { class: "pane-body" }, this.paper.el, this.map.el, this.notice);
     this.el = h("section", { class: "pane", "aria-label": "log" },
@@ -170,10 +169,11 @@ export class Pane extends Reader {
     this.placeHandles();
     const { first, end } = this.feed.blocks;
     // Not before the lines are there: to look over a log takes the daemon longer.
-    const mapped = this.shown.length === 1 ? this.shown[0] : "";
+    const mapped = this.mapped();
     if (mapped !== this.map.source && !this.feed.opening) this.map.open(mapped);
     this.map.set(this.extent(), { from: this.eye - first, to: this.lastOrd + 1 - first, of: Math.max(1, end - first) });
-    this.map.setTicks(this.finder.ats(), this.bookmarks.map((mark) => (mark.ref && this.byteOf(mark.ref)) ?? NaN));
+    const marks = this.bookmarks.filter((mark) => mark.source === mapped);
+    this.map.setTicks(this.finder.ats(), marks.map((mark) => (mark.ref && this.byteOf(mark.ref)) ?? NaN));
   }
 
   /** @override */
@@ -484,7 +484,7 @@ export class Pane extends Reader {
       parts = [h("strong", null, this.failureCode === "unknown-source" ? "This log is not there" : "This log cannot be shown"), h("p", null, this.failure)];
     } else if (this.shown.length && !feed.blocks.lines && !waits) {
       parts = this.filtered
-        ? [h("strong", null, "No line matches"), h("p", null, this.map.lines ? `0 of about ${short(this.map.lines)} lines match.` : "The filters hide all lines of this log."),
+        ? [h("strong", null, "No line matches"), h("p", null, this.whole ? `0 of about ${short(this.whole)} lines match.` : "The filters hide all lines of this log."),
           h("button", { type: "button", class: "primary small", onclick: () => this.toggleFilters() }, "Turn filters off")]
         : [h("strong", null, "No lines yet"), h("p", null, "They will appear here.")];
     }
@@ -582,7 +582,7 @@ export class Pane extends Reader {
   /** Once a second: how much of what comes is shown. @param {number} all lines a second of these logs */
   tick(all) {
     // What is short is held to its beginning: then it is known how much a filter shows of it.
-    if (this.feed.above && this.map.lines && this.map.lines < SHORT) this.feed.wantAbove();
+    if (this.feed.above && this.whole && this.whole < SHORT) this.feed.wantAbove();
     const shown = this.rates.from;
     this.rates = { from: 0, shown, all: Math.max(all, shown) };
     // Opened with little, so that it is there at once; now what one may scroll to, or the whole of a small log.
@@ -605,7 +605,7 @@ export class Pane extends Reader {
     const { shown, all } = this.rates;
     if (this.filtered && this.following && all) return `${count(shown)} of ${count(all)} lines/s shown`;
     const { attached, above, merged, blocks } = this.feed;
-    const whole = this.map.lines;
+    const { whole } = this;
     const held = attached && !above && !merged;
     if (!this.filtered) return held ? `All lines ${count(blocks.lines)}` : whole ? `about ${short(whole)} lines` : "";
     const some = held ? count(blocks.lines) : this.matching.lines && `about ${short(this.matching.lines)}`;
@@ -652,12 +652,36 @@ export class Pane extends Reader {
     this.el.remove();
   }
 
-  /** Where the pane is in the log, by bytes: from and to of what is visible; null when unknown. @returns {{from: number, to: number} | null} */
+  /** The log that the map shows: of several the largest, beside which the others are in time. */
+  mapped() {
+    const { sources } = this.feed;
+    if (sources.length < 2) return sources[0] ?? "";
+    if (!this.features.has("locate") || sources.includes(this.map.source)) return this.map.source;
+    const size = (/** @type {string} */ name) => this.host.info(name)?.size ?? 0;
+    return sources.reduce((most, name) => (size(name) > size(most) ? name : most));
+  }
+
+  /** Lines of the whole log, as far as the map tells them. */
+  get whole() {
+    return this.feed.merged ? 0 : this.map.lines;
+  }
+
+  /** Where the pane is in the log of the map, by bytes: from and to of what is visible; null when unknown. @returns {{from: number, to: number} | null} */
   extent() {
-    if (this.feed.merged || !this.firstVisible || !this.lastVisible) return null;
-    const from = this.byteOf(this.firstVisible);
-    const to = this.byteOf(this.lastVisible);
+    const [from, to] = [this.firstVisible, this.lastVisible].map((ref) => this.#near(ref));
     return from === null || to === null ? null : { from, to };
+  }
+
+  /** The byte place of a line; of another log's, that of the nearest line above it. @param {Ref | null} ref */
+  #near(ref) {
+    const { list } = this.feed.blocks;
+    const at = ref && resolve(ref);
+    if (!at?.block.held || at.block.source === this.map.source) return at && this.byteOf(at);
+    const k = this.feed.blocks.indexOf(at.block.base);
+    const its = (/** @type {Block} */ block) => block.source === this.map.source && !block.rule;
+    const above = list.slice(0, k).findLast(its);
+    const block = above ?? list.find(its);
+    return block ? this.byteOf({ block, i: above ? block.count - 1 : 0 }) : null;
   }
 
   /** The byte place of a line, as well as its block tells; null when it does not. @param {Ref} ref */
@@ -667,7 +691,7 @@ export class Pane extends Reader {
     if (!this.filtered) return block.at + (block.starts[i] ?? 0);
     // Between the lines of a filter are others: the place is somewhere before the next block.
     const { list } = this.feed.blocks;
-    const next = list.slice(list.indexOf(block) + 1).find((one) => one.at !== null);
+    const next = list.slice(list.indexOf(block) + 1).find((one) => one.at !== null && one.source === block.source);
     const end = next?.at ?? this.map.scale?.bytes ?? block.at;
     return block.at + ((end - block.at) * i) / block.count;
   }
