@@ -13,7 +13,6 @@
 from __future__ import annotations
 
 import argparse
-import gc
 import logging
 import os
 import signal
@@ -131,7 +130,6 @@ def _serve(arguments: list[str]) -> int:
     except ConfigError as error:
         return _refuse(error, EX_CONFIG if options.config else EX_USAGE)
 
-    gc.disable()  # until the daemon runs: what a start makes stays, and it makes a lot
     from tailws import daemon, log
     from tailws.server.listener import ListenError
     from tailws.server.tokens import TokenError

@@ -92,6 +92,8 @@ def inherited_sockets() -> list[socket.socket]:
 
 
 def _inherited_descriptors() -> list[int]:
+    if "LISTEN_PID" not in os.environ:
+        return []  # the library says the same, and takes longer to load
     try:
         from systemd import daemon  # type: ignore[attr-defined,import-not-found,unused-ignore]
 

@@ -99,9 +99,11 @@ def open_sockets(listen: Listen, backlog: int = BACKLOG) -> list[socket.socket]:
     """
     if listen.unix:
         return [_open_unix(listen, backlog)]
+    # As bytes where it can be: for a text Python loads the tables of international names.
+    host = listen.host.encode() if listen.host.isascii() else listen.host
     try:
         found = socket.getaddrinfo(
-            listen.host, listen.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+            host, listen.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )
     except OSError as error:
         raise ListenError(

@@ -11,6 +11,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import os
 import re
 from collections.abc import Callable, Mapping
 from functools import cached_property
@@ -30,6 +31,7 @@ from tailws.server.exchange import (
     json_answer,
     sentence,
 )
+from tailws.text.pattern import lazy
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
@@ -64,26 +66,26 @@ _TYPES = {
 }
 #: Comments with lines of their own, types, and indentation. Nothing else looks like them in the
 #: page's sources, whose strings and templates keep to one line each; a test compares the syntax.
-_COMMENT = re.compile(
+_COMMENT = lazy(
     rb"^[ \t]*(?://[^\n]*|/\*(?:[^*]|\*(?!/))*\*/)[ \t]*$|/\*\* @(?:[^*]|\*(?!/))*\*/ ?",
     re.MULTILINE,
 )
-_ASIDE = re.compile(rb"[ \t]+// [^\"'`\n]*$", re.MULTILINE)
-_BLANK = re.compile(rb"^\s+", re.MULTILINE)
+_ASIDE = lazy(rb"[ \t]+// [^\"'`\n]*$", re.MULTILINE)
+_BLANK = lazy(rb"^\s+", re.MULTILINE)
 _STRING = rb"""(?:"(?:[^"\\\n]|\\.)*"|`[^`\n]*`)"""
 _SIGN = rb"[=<>&|?:,;{}()*!\[\]]"
 #: Spaces beside signs, and ends of lines behind some, which only please. Strings are kept, and
 #: lines in which more may look like one: templates in templates, regular expressions, comments.
-_SPACED = re.compile(
+_SPACED = lazy(
     rb"""(^(?:(?=(?:[^`\n]*`){3})|(?:[^"`'/\n]|%s)*['/])[^\n]*$|%s)""" % (_STRING, _STRING)
     + rb"| ?(%s*[;{,])\n| (%s+) ?|(?<=%s) " % (_SIGN, _SIGN, _SIGN),
     re.MULTILINE,
 )
-_STYLED = re.compile(rb"\s*([{};,])\s*|: +")
+_STYLED = lazy(rb"\s*([{};,])\s*|: +")
 _LEAN = (".js", ".css")
 _FOREVER = "public, max-age=31536000, immutable"
-_ATTRIBUTE = re.compile(r'(\b(?:href|src)=")(?:\./)?([^":]+)(")')
-_GZIP = re.compile(r"(?:^|,)\s*(?:gzip|\*)\s*(?:;\s*q=(?!0(?:\.0*)?\s*(?:,|$))[0-9.]+\s*)?(?:,|$)")
+_ATTRIBUTE = lazy(r'(\b(?:href|src)=")(?:\./)?([^":]+)(")')
+_GZIP = lazy(r"(?:^|,)\s*(?:gzip|\*)\s*(?:;\s*q=(?!0(?:\.0*)?\s*(?:,|$))[0-9.]+\s*)?(?:,|$)")
 
 Who = Literal["token", "open", "off"]
 
@@ -98,11 +100,13 @@ def find_page() -> Path:
 def read_page(directory: Path) -> dict[str, bytes]:
     """Return the page's files by their names, with `/` between directories."""
     files = {}
-    for path in sorted(directory.rglob("*")):
-        name = path.relative_to(directory)
-        hidden = any(part.startswith(".") or part == "node_modules" for part in name.parts)
-        if path.suffix in _TYPES and not hidden and path.is_file():
-            files[name.as_posix()] = path.read_bytes()
+    for folder, below, names in os.walk(directory):
+        below[:] = [name for name in below if name != "node_modules" and name[0] != "."]
+        for name in names:
+            if os.path.splitext(name)[1] in _TYPES and name[0] != ".":
+                path = os.path.join(folder, name)
+                with open(path, "rb") as file:
+                    files[os.path.relpath(path, directory)] = file.read()
     return files
 
 

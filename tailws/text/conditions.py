@@ -14,9 +14,10 @@ from typing import Final, Protocol
 
 from tailws.text import formats, levels
 from tailws.text.levels import Level
+from tailws.text.pattern import lazy
 from tailws.text.program import MAX_PATTERN, BadPattern, Block, Program
 
-_CONDITION: Final = re.compile(r"\s*([A-Za-z_@][\w.@/-]*)\s*(>=|<=|!=|!~|=|>|<|~)\s*(.*?)\s*", re.S)
+_CONDITION: Final = lazy(r"\s*([A-Za-z_@][\w.@/-]*)\s*(>=|<=|!=|!~|=|>|<|~)\s*(.*?)\s*", re.S)
 _LEVELS: Final = frozenset(("level", "severity", "lvl"))
 
 _COMPARE: Final[dict[str, Callable[[float, float], bool]]] = {
@@ -169,7 +170,7 @@ def _candidates(name: str, sign: str, value: str) -> str:
 
 
 # Values that look in JSON and in logfmt as they are, but for escapes.
-_PLAIN: Final = re.compile(r"[\w .:/@%+-]*\w[\w .:/@%+-]*")
+_PLAIN: Final = lazy(r"[\w .:/@%+-]*\w[\w .:/@%+-]*")
 
 
 def _digits(sign: str, value: str) -> str:

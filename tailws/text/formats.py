@@ -11,6 +11,8 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from tailws.text.pattern import lazy
+
 Value = str | int | float | bool | None
 Fields = dict[str, Value]
 
@@ -55,14 +57,12 @@ def _flatten(members: dict[str, Any], prefix: str, out: Fields) -> None:
             out[prefix + key] = value
 
 
-_PAIR: Final = re.compile(
-    rb"(?:^|(?<=[\s,;(\[{]))([A-Za-z_@][\w.@/-]*)=(" + _QUOTED + rb"|[^\s\"]*)"
-)
-_LOGFMT: Final = re.compile(
+_PAIR: Final = lazy(rb"(?:^|(?<=[\s,;(\[{]))([A-Za-z_@][\w.@/-]*)=(" + _QUOTED + rb"|[^\s\"]*)")
+_LOGFMT: Final = lazy(
     rb"(?:[A-Za-z_@][\w.@/-]*(?:=(?:" + _QUOTED + rb"|[^\s\"]*+))?\s*+)++", re.ASCII
 )
-_INTEGER: Final = re.compile(rb"-?(?:0|[1-9]\d{0,17})")
-_FLOAT: Final = re.compile(rb"-?\d{1,18}\.\d{1,18}(?:[eE][+-]?\d{1,3})?")
+_INTEGER: Final = lazy(rb"-?(?:0|[1-9]\d{0,17})")
+_FLOAT: Final = lazy(rb"-?\d{1,18}\.\d{1,18}(?:[eE][+-]?\d{1,3})?")
 
 
 def read_pairs(line: bytes) -> Fields | None:
@@ -103,7 +103,7 @@ def _text(raw: bytes) -> str:
     return raw.decode(errors="replace")
 
 
-_ACCESS: Final = re.compile(
+_ACCESS: Final = lazy(
     rb"(?:(?P<vhost>[\w.-]+:\d+) )?"
     rb"(?P<remote>[^\s\[]+) (?P<ident>\S+) (?P<user>(?:[^\s\[]| (?!\[))+) "
     rb"\[(?P<time>[^\]]{20,32})\] "
@@ -128,17 +128,17 @@ def read_access(line: bytes) -> Fields | None:
     return {**out, **(read_pairs(rest) or {})}
 
 
-_SYSLOG: Final = re.compile(
+_SYSLOG: Final = lazy(
     rb"(?:<(?P<pri>\d{1,3})>)?"
     rb"(?P<time>[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d|\d{4}-\d\d-\d\d[T ][\d:]{8}[\w:.+-]*) "
     rb"(?P<host>[\w.:-]+) (?P<app>[^\s\[:]+)(?:\[(?P<pid>[^\]\s]*)\])?: ?(?P<message>.*)"
 )
-_SYSLOG_NEW: Final = re.compile(
+_SYSLOG_NEW: Final = lazy(
     rb"<(?P<pri>\d{1,3})>1 (?P<time>\S+) (?P<host>\S+) (?P<app>\S+) (?P<pid>\S+) (?P<msgid>\S+) "
     rb'(?P<data>-|(?:\[[^\s\]"=]+(?: [^\s\]"=]+="(?:[^"\\]|\\.)*+")*+\])++)(?: (?P<message>.*))?'
 )
-_ELEMENT: Final = re.compile(rb'\[([^\s\]"=]+)((?: [^\s\]"=]+="(?:[^"\\]|\\.)*+")*+)\]')
-_PARAM: Final = re.compile(rb' ([^\s\]"=]+)="((?:[^"\\]|\\.)*+)"')
+_ELEMENT: Final = lazy(rb'\[([^\s\]"=]+)((?: [^\s\]"=]+="(?:[^"\\]|\\.)*+")*+)\]')
+_PARAM: Final = lazy(rb' ([^\s\]"=]+)="((?:[^"\\]|\\.)*+)"')
 
 
 def read_syslog(line: bytes) -> Fields | None:
@@ -157,7 +157,7 @@ def read_syslog(line: bytes) -> Fields | None:
     return {**out, **_inner(parts.get("message", b""))}
 
 
-_CRI: Final = re.compile(
+_CRI: Final = lazy(
     rb"(?P<time>\d{4}-\d\d-\d\dT[\d:]{8}(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)) "
     rb"(?P<stream>stdout|stderr) (?P<flag>[FP])(?: (?P<message>.*))?"
 )

@@ -17,6 +17,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from tailws.text import formats
+from tailws.text.pattern import lazy
 from tailws.text.program import BadPattern, Block, Program
 
 #: How far into a line its level word may stand, fields excepted.
@@ -166,7 +167,7 @@ _KEYS: Final = (
 )
 
 
-_NUMBER: Final = re.compile(r"\d{1,2}", re.ASCII)
+_NUMBER: Final = lazy(r"\d{1,2}", re.ASCII)
 
 
 def of_fields(found: formats.Fields) -> Level | None:
@@ -202,8 +203,8 @@ _ANY: Final = frozenset(Level)
 _LOUD: Final = frozenset((Level.WARNING, Level.ERROR, Level.FATAL))
 
 # The level at the end of a match of the grammar.
-_KLOG: Final = re.compile(rb"([IWEF])\d{4} \d\d:$")
-_TAIL: Final = re.compile(rb"(\d+|[A-Za-z]+)(?:[\d;]*\[\x1b)?(<)?")  # from right to left
+_KLOG: Final = lazy(rb"([IWEF])\d{4} \d\d:$")
+_TAIL: Final = lazy(rb"(\d+|[A-Za-z]+)(?:[\d;]*\[\x1b)?(<)?")  # from right to left
 
 
 def level_at(block: Block, start: int, end: int) -> Level | None:
@@ -230,7 +231,7 @@ def level_at(block: Block, start: int, end: int) -> Level | None:
     return _BY_LETTER.get(word) or _BY_WORD.get(word.lower())
 
 
-_FIELD: Final = re.compile(rb'[=:]\s*\\?["\']?\w+$')
+_FIELD: Final = lazy(rb'[=:]\s*\\?["\']?\w+$')
 
 
 def _is_field(head: bytes) -> bool:

@@ -12,6 +12,8 @@ from typing import Any, Final
 
 import re2
 
+from tailws.text.pattern import lazy
+
 #: Longest pattern, in characters. Longer ones are generated, not typed.
 MAX_PATTERN: Final = 1024
 #: Memory for one program and its automaton's states, in bytes. RE2 starts the states afresh, and
@@ -30,7 +32,7 @@ _AT_START: Final = re2._re2.RE2.Anchor.ANCHOR_START
 
 # What a pattern says about the edges of the text, outside of quoted parts. (In a character class
 # RE2 itself refuses these escapes.)
-_EDGES: Final = re.compile(r"\\Q.*?(?:\\E|$)|\\.|\(\?[a-zA-Z]*-[a-zA-Z]*", re.DOTALL)
+_EDGES: Final = lazy(r"\\Q.*?(?:\\E|$)|\\.|\(\?[a-zA-Z]*-[a-zA-Z]*", re.DOTALL)
 
 # The characters that cannot stand in a word, in few ranges: `[^\pL\pN\pM_]` says the same more
 # exactly in 1,300 instructions.

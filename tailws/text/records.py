@@ -6,10 +6,10 @@ one before it alone: records can thus be found from any place in a file, forward
 and two readers never disagree.
 """
 
-import re
 from collections.abc import Iterator
 from typing import Final
 
+from tailws.text.pattern import lazy
 from tailws.text.program import Block
 
 #: Continuation lines of one record; a longer one is cut into several.
@@ -17,7 +17,7 @@ MAX_LINES: Final = 1000
 
 # What a container runtime or syslog puts before a line of the program; lines of one record have
 # the same tag (the stream, or host and process).
-_WRAPPED: Final = re.compile(
+_WRAPPED: Final = lazy(
     rb'\{"log":"'
     rb"|\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:\d\d) (?P<stream>std(?:out|err)) (?P<flag>[FP]) "
     rb"|(?:<\d+>)?(?:[A-Z][a-z]{2} [ \d]\d [\d:]{8}|\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:?\d\d))"
@@ -27,7 +27,7 @@ _WRAPPED_BEGINS: Final = frozenset(b"{2<JFMASOND")
 
 _END: Final = rb'(?:\r?(?:\n|$)|\\n")'  # of the line, or of the one in Docker's JSON
 # A continuation by its own looks.
-_OWN: Final = re.compile(
+_OWN: Final = lazy(
     rb"(?:[ \t]|\\t)+[^\s]"  # indented
     rb"|at [\w$.<>/]+\("  # Java without its tab
     rb"|(?:Caused by|Suppressed|Wrapped by): "
@@ -42,26 +42,24 @@ _OWN: Final = re.compile(
     rb"|[\])}]+[;,]?" + _END  # the end of pretty-printed data
 )
 # Java's first line of a trace: under what was logged, or by itself, as printStackTrace() writes it.
-_THROWN: Final = re.compile(
+_THROWN: Final = lazy(
     rb"(?:[a-z_$][\w$]*\.)+[A-Z][\w$]*(?:Exception|Error|Throwable)\b(?::|" + _END + rb")"
 )
 # What is logged has a time or a level, or is a wrapped line of it; no frame of a trace.
-_LOGGED: Final = re.compile(
+_LOGGED: Final = lazy(
     rb"(?!(?:[ \t]|\\t)*(?:at |\.\.\. \d))(?:[ \t]|\\t|.{0,120}?(?:\d\d:\d\d|\b[A-Z]{4,}\b))"
 )
-_FRAME: Final = re.compile(rb" +File \\?\"| {4}(?! *at )")
+_FRAME: Final = lazy(rb" +File \\?\"| {4}(?! *at )")
 # Python's last line: `ValueError: x`, `requests.exceptions.Timeout`, but no level's label
-_RAISED: Final = re.compile(
+_RAISED: Final = lazy(
     rb"(?!(?:Error|Warning|Info|Debug|Notice|Trace|Fatal|Critical|Alert|Panic): )"
     rb"(?:[A-Za-z_]\w*\.)*(?>[A-Z]\w*?[a-z]\w*+)(?:: |:?" + _END + rb")"
 )
-_GO_FRAME: Final = re.compile(rb"[\w./*\-\[\]{}]+\(.*\)" + _END)
-_GO_BEFORE: Final = re.compile(rb"goroutine \d+ \[|\t|\\t")
-_BLANK: Final = re.compile(_END)
-_INDENTED: Final = re.compile(rb"[ \t]|\\t")
-_BEFORE_BLANK: Final = re.compile(
-    rb"[\w.]*(?:Error|Exception|Exit|Interrupt)\b|panic: |fatal error: "
-)
+_GO_FRAME: Final = lazy(rb"[\w./*\-\[\]{}]+\(.*\)" + _END)
+_GO_BEFORE: Final = lazy(rb"goroutine \d+ \[|\t|\\t")
+_BLANK: Final = lazy(_END)
+_INDENTED: Final = lazy(rb"[ \t]|\\t")
+_BEFORE_BLANK: Final = lazy(rb"[\w.]*(?:Error|Exception|Exit|Interrupt)\b|panic: |fatal error: ")
 #: What may go on with a line before it, and may not.
 _UNSURE: Final = (_WRAPPED, _BLANK, _THROWN, _RAISED, _GO_FRAME)
 

@@ -17,6 +17,8 @@ from typing import Final
 
 from msgspec import Struct, structs
 
+from tailws.text.pattern import lazy
+
 #: How far into a line its timestamp may begin, in bytes.
 REACH: Final = 4096
 #: The longest timestamp, with a name before it, in bytes.
@@ -345,10 +347,10 @@ def _checked(text: str, pattern: bytes, read: Callable[..., float | None]) -> Ti
     return _form(text, pattern, read)
 
 
-_AGO: Final = re.compile(r"-?\s*((?:\d{1,9}\s*[smhdw]\s*)+)", re.ASCII)
+_AGO: Final = lazy(r"-?\s*((?:\d{1,9}\s*[smhdw]\s*)+)", re.ASCII)
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
-_TODAY: Final = re.compile(r"(\d\d?):(\d\d)(?::(\d\d))?", re.ASCII)
-_COUNTED: Final = re.compile(r"(\d{10})(\d{3})?", re.ASCII)
+_TODAY: Final = lazy(r"(\d\d?):(\d\d)(?::(\d\d))?", re.ASCII)
+_COUNTED: Final = lazy(r"(\d{10})(\d{3})?", re.ASCII)
 
 
 def moment(text: str, now: float, zone: tzinfo) -> float | None:
