@@ -44,7 +44,7 @@ from tailws.logs.compare import (
 )
 from tailws.logs.identity import Cursor, Identity, identify_path
 from tailws.logs.segment import Block, FilePool, Link, Overwritten, Place, Segment
-from tailws.logs.siblings import Sibling, scan
+from tailws.logs.siblings import Sibling, after, scan
 from tailws.text.lines import Codec
 
 log = logging.getLogger(__name__)
@@ -98,6 +98,7 @@ class Chain:
         self._stopped_at = float("-inf")  # when the daemon went on after it was stopped
         self._grown_at = float("-inf")  # when a look saw that the file at the name had grown
         self._past: dict[Identity, Segment] = {}  # what was in the chain, latest last
+        self._before: set[Identity] = set()  # copies that the first file was older than
         self._cut: dict[Segment, tuple[int, bool]] = {}  # after the name was lost: had, unsure
         self._deleted: dict[Segment, float] = {}  # since when a lost file has no name any more
         self._history: WeakValueDictionary[Identity, Segment] = WeakValueDictionary()
@@ -265,12 +266,12 @@ class Chain:
         old = self.newest
         if old is None:
             # What is in it now is younger than the last copy that was made before a truncation.
-            made = [
-                sibling.identity.birth
+            self._before = {
+                sibling.identity
                 for sibling in scan(self.path, self.folders)
                 if not sibling.packed and born_after(sibling.identity, new.identity)
-            ]
-            new.birth = max([new.birth, *(birth // 1_000_000 for birth in made)])
+            }
+            new.birth = max([new.birth, *(after(copy.birth) for copy in self._before)])
             self._append(new)
             return
         new.begun = new.identity.birth or new.begun
@@ -308,7 +309,7 @@ class Chain:
             with contextlib.suppress(OSError):
                 at = self._index(siblings, _now(old))
         newer = siblings[at + 1 :] if at is not None else siblings
-        known = {*self._past, new.identity}
+        known = {*self._past, *self._before, new.identity}
         found: list[Segment] = []
         missing = False
         for sibling in newer:
@@ -496,7 +497,8 @@ class Chain:
         fresh.generation = segment.generation + 1
         fresh.after_loss = unsure or (not saved and had > kept)
         fresh.begun = max(fresh.begun, segment.begun + 1)  # cursors tell the two apart by it
-        fresh.birth = max(fresh.begun // 1_000_000, segment.birth)
+        made = [after(copy.identity.birth) for copy in copies if not isinstance(copy, Archive)]
+        fresh.birth = max([fresh.begun // 1_000_000, segment.birth, *made])
         fresh.lost, fresh.link = segment.lost, segment.link
         segment.lost = True
         at = self.segments.index(segment) + 1 if segment in self.segments else None

@@ -68,12 +68,15 @@ def _stem(path: str) -> str:
 
 def are_empty(archive: Segment, packed: Sibling, segment: Segment) -> bool:
     """Whether `archive` is what compression made of an empty file: it keeps the time of the last
-    write, to the second at least."""
+    write, to the second at least; of a file that nobody wrote to that is its birth."""
+    if archive.head:
+        return False
     try:
         st = segment.fstat()
-    except OSError:
-        return False
-    return not archive.head and not st.st_size and abs(packed.written - st.st_mtime) <= 1
+        size, written = st.st_size, st.st_mtime
+    except OSError:  # gone
+        size, written = segment.size, segment.identity.birth / 1e9
+    return not size and abs(packed.written - written) <= 1
 
 
 def same_text(old: Segment, new: Segment) -> int | None:

@@ -22,7 +22,6 @@ from msgspec import Struct, field
 
 from tailws.logs.archive import KEPT, Archive
 from tailws.logs.chain import Chain
-from tailws.logs.identity import birth_ms
 from tailws.logs.locate import at_cursor
 from tailws.logs.pieces import Crowd, Forward, Pause, Piece
 from tailws.logs.segment import KEPT_HEAD, Place, Segment
@@ -135,7 +134,7 @@ def segment_key(segment: Segment) -> Key:
 
 def _sibling_key(sibling: Sibling) -> Key:
     packed = sibling.size if sibling.packed else 0
-    return (*sibling.identity.key, birth_ms(sibling.identity), packed)
+    return (*sibling.identity.key, sibling.birth, packed)
 
 
 class Part:

@@ -160,7 +160,7 @@ def at_cursor(chain: Chain, text: str) -> Steps:
 
 def _in_chain(chain: Chain, cursor: Cursor) -> Place | None:
     for segment in reversed(chain.segments):
-        if segment.number != cursor.file or cursor.birth < birth_ms(segment.identity):
+        if not _is_of(cursor, segment):
             continue
         if cursor.birth > segment.birth and segment is not chain.newest:
             continue  # of what was written to that file later
@@ -218,7 +218,7 @@ def _by_inode(
 ) -> Generator[float | None, None, Place | None]:
     """In a rotated file of the cursor's inode and birth time, whatever its name is now."""
     index = next(
-        (at for at, sibling in enumerate(siblings) if _is_of(cursor, sibling.identity)),
+        (at for at, sibling in enumerate(siblings) if _is_of(cursor, sibling)),
         None,
     )
     if index is not None:
@@ -227,15 +227,16 @@ def _by_inode(
     for path in find_inode(chain.path, cursor.file):
         try:
             identity = identify_path(path)
-            if identity in known or birth_ms(identity) > cursor.birth:
+            birth = birth_ms(identity)
+            if identity in known or birth > cursor.birth:
                 continue
             st = os.stat(path)
         except OSError:
             continue
-        renamed = Sibling(path, identity, st.st_size, st.st_mtime, "", packed=False)
+        renamed = Sibling(path, identity, st.st_size, st.st_mtime, "", False, birth)
         segment = chain.open(renamed)
         if segment is not None and segment.proves(cursor):
-            younger = [s for s in siblings if s.identity.birth > identity.birth]
+            younger = [s for s in siblings if s.birth > cursor.birth]
             chain.resume(segment, younger)
             return segment.place(cursor.offset)
     return None
@@ -323,8 +324,8 @@ def _not_found(chain: Chain, cursor: Cursor, siblings: list[Sibling]) -> Located
     if newest is None:
         return Located(None, Gap(None, "gone"))
     plain = [(at, sibling) for at, sibling in enumerate(siblings) if not sibling.packed]
-    same = next((at for at, sibling in plain if _is_of(cursor, sibling.identity)), None)
-    younger = (at for at, sibling in plain if birth_ms(sibling.identity) > cursor.birth > 0)
+    same = next((at for at, sibling in plain if _is_of(cursor, sibling)), None)
+    younger = (at for at, sibling in plain if sibling.birth > cursor.birth > 0)
     at = same if same is not None else next(younger, None)
     segment = chain.open(siblings[at]) if at is not None else None
     if at is not None and segment is not None:
@@ -338,5 +339,7 @@ def _not_found(chain: Chain, cursor: Cursor, siblings: list[Sibling]) -> Located
     return Located(newest.place(live_end(newest)), Gap(None, "unknown-cursor"))
 
 
-def _is_of(cursor: Cursor, identity: Identity) -> bool:
-    return file_number(identity) == cursor.file and birth_ms(identity) <= cursor.birth
+def _is_of(cursor: Cursor, file: Sibling | Segment) -> bool:
+    """Whether the cursor was given out for this file, as far as it names one."""
+    born = min(file.birth, birth_ms(file.identity))
+    return file_number(file.identity) == cursor.file and born <= cursor.birth

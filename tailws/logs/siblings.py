@@ -8,22 +8,24 @@ Which of them holds a given place is never decided here by name: the bytes prove
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import itertools
 import os
 import re
 import stat
 import time
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from tailws.logs.archive import UNPACKERS, Archive
 from tailws.logs.identity import (
     MAX_ENTRIES,
     Identity,
+    birth_ms,
     coarse_time,
     file_number,
     find_inode,
@@ -61,6 +63,7 @@ class Sibling(Struct, frozen=True):
     written: float  # time of the last write, seconds since the epoch
     mark: str  # what rotation put into the name: "1", "20261122"
     packed: bool
+    birth: int  # ms since the epoch; of what is in it, if that is another as far as times tell
 
     @property
     def made(self) -> int:
@@ -77,6 +80,7 @@ class Sibling(Struct, frozen=True):
             except FileNotFoundError:
                 continue
             if segment.identity == self.identity:
+                segment.birth = self.birth
                 return segment
             segment.close()
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), self.path)
@@ -146,7 +150,7 @@ def scan(path: str, folders: tuple[str, ...] = ()) -> list[Sibling]:
         # app.log.1.gz beside app.log.1: gzip is still at work
         if not (sibling.packed and os.path.splitext(sibling.path)[0] in plain)
     ]
-    return _in_order(kept)
+    return _with_births(_in_order(kept), path)
 
 
 def _scan_steadily(
@@ -244,9 +248,12 @@ def _look(path: str, match: re.Match[str]) -> Sibling | None:
         return None
     identity = identify_path(path, st)
     groups = match.groupdict()
-    return Sibling(
-        path, identity, st.st_size, st.st_mtime, groups.get("mark") or "", bool(groups["packed"])
-    )
+    packed = bool(groups["packed"])
+    birth = birth_ms(identity)
+    if packed:  # what compression has made keeps the time of the last write
+        birth = min(birth, int(st.st_mtime * 1000))
+    mark = groups.get("mark") or ""
+    return Sibling(path, identity, st.st_size, st.st_mtime, mark, packed, birth)
 
 
 def _in_order(siblings: list[Sibling]) -> list[Sibling]:
@@ -258,6 +265,40 @@ def _in_order(siblings: list[Sibling]) -> list[Sibling]:
     if all(re.match(r"\d{8}|\d{4}[-_.]|\d{9,}", mark) for mark in marks):
         return sorted(siblings, key=lambda sibling: (_digits(sibling.mark), sibling.written))
     return sorted(siblings, key=lambda sibling: (sibling.written, sibling.path))
+
+
+def _with_births(siblings: list[Sibling], live: str) -> list[Sibling]:
+    """Says of each since when it holds what it holds now, if copytruncate has been at it.
+
+    What is left in a file is younger than the last copy of it. A copy comes before its file, and
+    was born when no younger file had the name.
+    """
+    later = []  # births of the files after the one looked at
+    with contextlib.suppress(OSError):
+        later.append(identify_path(live).birth)
+    heirs = []
+    for sibling in reversed(siblings):
+        born = sibling.identity.birth
+        at = bisect_right(later, born)
+        heirs.append(later[at] if at < len(later) else None)
+        if not sibling.packed:
+            insort(later, born)
+    earlier: list[int] = []
+    dated = []
+    for sibling, heir in zip(siblings, reversed(heirs), strict=True):
+        born = sibling.identity.birth
+        at = bisect_left(earlier, heir) if heir is not None else len(earlier)
+        copied = at > 0 and earlier[at - 1] > born and not sibling.packed
+        birth = after(earlier[at - 1]) if copied else sibling.birth
+        dated.append(structs.replace(sibling, birth=birth))
+        if not sibling.packed:
+            insort(earlier, born)
+    return dated
+
+
+def after(copied: int) -> int:
+    """The birth, in ms, of what is written to a file of which a copy was born at `copied`, ns."""
+    return copied // 1_000_000 + 1
 
 
 def _counts_up(by_number: list[Sibling]) -> bool:

@@ -487,3 +487,30 @@ def test_shift_of_siblings_alone_is_no_news(rig: Rig) -> None:
     log.lines(2)
     rig.expect(log)
     rig.expect_nothing(1)
+
+
+def test_written_late_and_compressed_in_one_look(rig: Rig) -> None:
+    """A writer that has not noticed the rotation writes on, and then the file is compressed: its
+    time is younger than the next file's birth, and it still comes before that."""
+    log = rig.live()
+    rig.expect(log.lines(2))
+    with rig.frozen():
+        late = log.rotate().lines(2)
+        new = late.rotate(stays=True).lines(1)
+        time.sleep(0.02)  # the kernel's clock ticks
+        late.lines(1).close()
+        subprocess.run(["gzip", late.path], check=True)
+    rig.expect(log, late, new.lines(1))
+
+
+def test_empty_file_is_compressed_while_it_waits(rig: Rig) -> None:
+    """Nothing was in it and nothing is missing, though no bytes can prove which file it was."""
+    log = rig.live()
+    rig.expect(log.lines(2))
+    with rig.killed():
+        empty = log.lines(1).rotate(stays=True)
+        new = empty.rotate().lines(1)
+    rig.expect(log)  # and no further, while it has a writer
+    subprocess.run(["gzip", empty.path], check=True)
+    log.close()
+    rig.expect(log, new.lines(1))

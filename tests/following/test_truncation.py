@@ -449,3 +449,16 @@ def test_hole_in_the_middle(rig: Rig) -> None:
     os.lseek(log.fd, 1 << 20, os.SEEK_CUR)
     log.lines(2)
     rig.expect(log)
+
+
+def test_the_copy_of_before_a_restart_is_not_what_follows(rig: Rig) -> None:
+    """A copy is younger than its file. When the file is deleted later, and another gets its name,
+    the copy that was read before the restart does not go between the two."""
+    log = rig.live()
+    rig.expect(log.lines(2))
+    rig.expect(log.copytruncate().lines(1), unsure=True)
+    with rig.killed():
+        log.lines(1)
+    rig.expect(log, unsure=True)
+    new = log.unlink().successor().lines(2)
+    rig.expect(log, new, unsure=True)

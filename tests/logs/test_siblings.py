@@ -94,3 +94,30 @@ def test_a_sibling_that_moved_on_is_opened_all_the_same(tmp_path: Path) -> None:
     (tmp_path / "app.log.2").unlink()
     with pytest.raises(FileNotFoundError):
         one.open(Codec("auto"))
+
+
+def test_what_is_left_in_a_file_is_younger_than_its_copies(tmp_path: Path) -> None:
+    """Copied, truncated, written to, renamed: the file was made before its copies, what is in it
+    now was not. A file that was renamed before its heir was made is no younger for its copies."""
+    live = tmp_path / "app.log"
+
+    def make(path: Path) -> None:
+        path.write_bytes(b"x")
+        time.sleep(0.02)  # the kernel's clock ticks
+
+    make(live)
+    live.rename(tmp_path / "app.log.4")
+    make(live)
+    make(tmp_path / "app.log.3")
+    make(tmp_path / "app.log.2")
+    live.rename(tmp_path / "app.log.1")
+    oldest, first, second, file = scan(str(live))
+    for sibling in (oldest, first, second):
+        assert sibling.birth == sibling.identity.birth // 1_000_000
+    assert file.birth > second.birth > first.birth > file.identity.birth // 1_000_000
+    live.write_bytes(b"x")
+    (tmp_path / "app.log.0").touch()
+    (tmp_path / "app.log.0").rename(live)
+    assert [sibling.birth for sibling in scan(str(live))] == [
+        sibling.birth for sibling in (oldest, first, second, file)
+    ]
