@@ -12,7 +12,7 @@ import { bytes, clock, localZone, plural, rate } from "./model/words.js";
 import { Actions, Appearance, LESSONS } from "./page/actions.js";
 import { AddressBar, Desk } from "./page/desk.js";
 import { Login, menu, openPalette, question, session, signIn, signOut, toast } from "./view/dialogs.js";
-import { ask, attribute, fill, h, icon, iconButton as button, logo, one, say, show } from "./view/dom.js";
+import { ask, attribute, fill, h, icon, iconButton as button, logo, one, press, say, show } from "./view/dom.js";
 import { copy, onCopy } from "./view/selection.js";
 import { Link } from "./view/socket.js";
 import { Sources } from "./view/sources.js";
@@ -135,7 +135,7 @@ fill(one("#top"),
   button("menu", "Sources", () => sidebar(), "Ctrl B"),
   h("span", { class: "brand" }, logo(), h("strong", null, "tailws")), hostName,
   h("div", { class: "phone-title" }, phoneName, phoneState),
-  h("div", { class: "top-middle" }, h("button", { type: "button", class: "open-button", onclick: palette },
+  h("div", { class: "top-middle" }, h("button", { class: "open-button", onclick: palette },
     icon("search"), h("span", null, "Open a source or view"), h("kbd", null, "Ctrl K"))),
   h("div", { class: "top-right" }, connection.el, bell, theme,
     button("gear", "Settings", () => appearance.openSettings()), button("help", "All keys", () => actions.run("help"), "?"),
@@ -156,7 +156,7 @@ one("#main").append(emptyNote);
 
 /** @param {import("./view/dom.js").IconName} name @param {string} label @param {() => void} act */
 function tab(name, label, act) {
-  return h("button", { type: "button", class: "tab", onclick: act }, icon(name), h("span", null, label));
+  return h("button", { class: "tab", onclick: act }, icon(name), h("span", null, label));
 }
 
 /** The edge of the sources: drag it, or use the arrows. */
@@ -433,7 +433,7 @@ function refresh() {
   say(phoneName, pane?.shown.map((name) => name.split("/").pop()).join(", ") || "tailws");
   say(phoneState, phoneWords(first.socket.state.phase, pane));
   show(bell, !!pane?.shown.length);
-  attribute(bell, "aria-pressed", String(!!pane?.shown.some((name) => [...notify.wishes.values()].some((wish) => wish.source === name))));
+  press(bell, [...notify.wishes.values()].some((wish) => pane?.shown.includes(wish.source)));
   if (!pane?.shown.length) return status.set(null);
   const hints = LESSONS.some((hint) => !settings.learned(hint));
   status.set({
@@ -481,7 +481,7 @@ function drawEmpty() {
   const yaml = "sources:\n  - name: syslog\n    path: /var/log/syslog";
   fill(emptyNote, h("h2", null, "No logs yet"),
     h("p", null, "The daemon follows nothing. Tell it in its config what to follow:"),
-    h("pre", null, yaml), h("button", { type: "button", class: "primary small", onclick: () => copyText(yaml) }, "Copy"),
+    h("pre", null, yaml), h("button", { class: "primary small", onclick: () => copyText(yaml) }, "Copy"),
     h("p", null, "Then let it read its config again: ", h("code", null, "systemctl reload tailws"), ", or send it SIGHUP. The log appears here by itself."));
 }
 

@@ -167,6 +167,13 @@ def logs() -> list[Log]:
     return shop
 
 
+#: Saved views of the daemon's config.
+VIEWS = [
+    {"name": "Checkout errors", "address": "s=app/orders-api,app/worker&show=level:error"},
+    {"name": "All of nginx", "address": "s=nginx/access,nginx/error"},
+]
+
+
 class Studio:
     """One browser and one daemon for all pictures."""
 
@@ -540,7 +547,7 @@ def main() -> None:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         for name, scheme in product(names, schemes) if names else SHOWN:
             out = arguments.directory if names else Path(scratch)
-            with FakeDaemon(logs(), features=(*FEATURES, "download")) as daemon:
+            with FakeDaemon(logs(), features=(*FEATURES, "download"), views=VIEWS) as daemon:
                 PICTURES[name](Studio(browser, daemon, out), scheme)
         browser.close()
         for made, called in () if names else SHOWN.values():

@@ -90,8 +90,10 @@ def test_states_have_a_shape_and_a_reason(visit: Visit) -> None:
 
 def test_what_came_unseen_is_counted(visit: Visit) -> None:
     """Lines of a log that is not on screen are counted exactly, red where errors are among them;
-    opening it takes the count away and marks where they begin."""
-    daemon = Daemon({"app": "app.log", "other": "other.log"})
+    opening it takes the count away and marks where they begin. A saved view counts those of all
+    its logs, and draws them."""
+    views = {"Both": "s=app,other&show=level:error"}
+    daemon = Daemon({"app": "app.log", "other": "other.log"}, page={"views": views})
     daemon.append("app.log", *map(line, range(20)))
     daemon.append("other.log", *map(line, range(240)))
     with daemon:
@@ -103,6 +105,13 @@ def test_what_came_unseen_is_counted(visit: Visit) -> None:
         count = page.locator(".tree-row", has_text="other").locator(".tree-count")
         until(lambda: count.inner_text() == "22", "22 unseen")
         assert "errors" in count.get_attribute("class")
+        assert page.locator(".view-row .tree-count").inner_text() == "22"
+        painted = """() => {
+          const canvas = document.querySelector('.view-row canvas');
+          const {data} = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+          return data.some((value) => value > 0);
+        }"""
+        until(lambda: page.evaluate(painted), "the bars of the view")
         page.locator(".tree-row", has_text="other").click()
         following(page, 261)
         until(lambda: count.inner_text() == "")

@@ -105,6 +105,29 @@ def test_a_log_asked_for_too_early_is_let_go(visit: Visit) -> None:
         assert [one["source"] for one in fake.commands if one["type"] == "unsubscribe"] == ["a,b"]
 
 
+def test_stop_ends_the_search_of_a_rare_filter(visit: Visit, daemon: FakeDaemon) -> None:
+    """While a filter finds nothing the page says how far back it has looked, and Stop stops it."""
+    daemon.max_history_scan = 5
+    daemon.answer_delay = 0.1  # a minute for all of the log
+    page = visit(daemon.url + "#s=app&show=nowhere+to+be+found", wait=False)
+    progress = page.locator(".filter-progress")
+    until(progress.is_visible, "the search is told of")
+    until(lambda: "searched back to 22 Nov 2026" in progress.inner_text(), "how far it is")
+    progress.get_by_role("button", name="Stop").click()
+    until(lambda: not progress.is_visible(), "it is told no more")
+
+    def asked() -> int:
+        return sum(one["type"] == "history" for one in daemon.commands)
+
+    def at_rest() -> bool:
+        before = asked()
+        time.sleep(1)
+        return asked() == before
+
+    until(at_rest, "nothing more is asked for")
+    assert asked() < 200
+
+
 def test_garbage_is_ignored(visit: Visit, daemon: FakeDaemon) -> None:
     """Messages that are no messages, of unknown types, or about other logs change nothing."""
     page = visit(daemon.url)

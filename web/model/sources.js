@@ -211,6 +211,13 @@ export class Activity {
     pulse.unseen = pulse.unseenErrors = 0;
   }
 
+  /** What is drawn of some sources: lines and errors of each bar. @param {string[]} names @returns {[number, number][]} */
+  bars(names) {
+    const all = names.flatMap((name) => this.pulses.get(name)?.bars[this.scale] ?? []);
+    const sum = (/** @type {"lines" | "errors"} */ what, /** @type {number} */ i) => all.reduce((n, some) => n + some[what][i], 0);
+    return Array.from({ length: all.length && BARS }, (_, i) => [sum("lines", i), sum("errors", i)]);
+  }
+
   /** Lines a second, over the last bars that are complete. @param {string} source */
   rate(source) {
     const pulse = this.pulses.get(source);

@@ -41,10 +41,10 @@ export class FindBar {
     this.label = h("span", { class: "find-label", role: "status" });
     this.bar = h("progress", { class: "find-bar-progress", max: "1", "aria-label": "Looked through" });
     this.progress = h("span", { class: "find-progress" });
-    this.stop = h("button", { type: "button", class: "text-button", onclick: host.stop }, "Stop");
+    this.stop = h("button", { class: "text-button", onclick: host.stop }, "Stop");
     this.error = h("span", { class: "find-error", role: "alert" });
     this.note = h("span", { class: "find-note" });
-    this.hidden = h("button", { type: "button", class: "text-button find-hidden", onclick: host.unfilter });
+    this.hidden = h("button", { class: "text-button find-hidden", onclick: host.unfilter });
     this.el = h("div", { class: "find-bar", role: "search" },
       h("div", { class: "find-box" }, this.field, this.case, this.regex, this.word),
       iconButton("up", "Previous hit", () => host.next(false), "N"),

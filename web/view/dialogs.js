@@ -9,7 +9,7 @@
  */
 
 import { keyLabel, KEYS, searchKeys } from "../model/keymap.js";
-import { fill, h, icon, iconButton, logo, say, set, show } from "./dom.js";
+import { fill, h, howOf, icon, iconButton, logo, say, set, show } from "./dom.js";
 
 /**
  * Opens what is taken away when it is closed, by a click beside it for one.
@@ -113,7 +113,7 @@ export function question(title, label, value, done) {
 /** Something that takes a while: it says how far it is, and can be stopped. @param {string} title */
 export function waiting(title) {
   const words = h("p", { role: "status" });
-  const button = h("button", { type: "button", class: "primary small", onclick: () => act() }, "Stop");
+  const button = h("button", { class: "primary small", onclick: () => act() }, "Stop");
   const el = dialog(title, "waiting", h("div", { class: "question" }, words, button));
   let act = () => el.close();
   return {
@@ -140,7 +140,7 @@ export function waiting(title) {
  */
 export function menu(at, items) {
   const el = h("dialog", { class: "menu", "aria-label": "Menu" }, h("div", { role: "menu" }, ...items.map((item) =>
-    h("button", { type: "button", role: "menuitem", onclick: () => {
+    h("button", { role: "menuitem", onclick: () => {
       el.close();
       item.act();
     } }, h("span", null, item.text), item.key && h("kbd", null, item.key)))));
@@ -165,7 +165,7 @@ export function toast(text, go) {
   const box = document.querySelector("#toasts");
   if (!(box instanceof HTMLElement)) return;
   fill(box, h("div", { class: "toast", role: "status" }, text,
-    ...(go ? [" ", h("button", { type: "button", class: "text-button", onclick: go }, "Show")] : [])));
+    ...(go ? [" ", h("button", { class: "text-button", onclick: go }, "Show")] : [])));
   show(box, true);
   clearTimeout(toastTimer);
   toastTimer = setTimeout(() => fill(box), go ? 20_000 : 5000);
@@ -204,7 +204,7 @@ export function openPalette(entries, typed = "") {
     chosen = Math.max(0, Math.min(chosen, found.length - 1));
     fill(list, ...found.map((entry, k) => h("div", {
       class: "palette-row", role: "option", id: `palette-${k}`, "aria-selected": String(k === chosen),
-      onclick: (/** @type {MouseEvent} */ event) => take(entry, event.ctrlKey ? "beside" : event.shiftKey ? "add" : "open"),
+      onclick: (/** @type {MouseEvent} */ event) => take(entry, howOf(event)),
     }, h("span", { class: "palette-text" }, entry.text), h("span", { class: "palette-kind" }, entry.detail || entry.kind), entry.key && h("kbd", null, entry.key))),
     !found.length && h("p", { class: "quiet" }, "Nothing has this name."));
     if (found.length) field.setAttribute("aria-activedescendant", `palette-${chosen}`);
@@ -219,7 +219,7 @@ export function openPalette(entries, typed = "") {
       draw();
     } else if (event.key === "Enter" && found[chosen]) {
       event.preventDefault();
-      take(found[chosen], event.ctrlKey ? "beside" : event.shiftKey ? "add" : "open");
+      take(found[chosen], howOf(event));
     }
   });
   open(el);
@@ -231,7 +231,7 @@ export function openPalette(entries, typed = "") {
 export function downloadDialog(parts) {
   if (document.querySelector(".dialog.download")) return;
   const el = dialog("Download", "download", h("div", { class: "download-list" }, ...parts.map((part) =>
-    h("button", { type: "button", class: "download-part", onclick: () => {
+    h("button", { class: "download-part", onclick: () => {
       post(part.fields);
       el.close();
     } }, h("strong", null, part.label), h("span", null, part.detail)))));

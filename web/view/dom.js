@@ -8,7 +8,8 @@
  *
  * @typedef {Node | string | number | null | undefined | false} Child
  * @typedef {Record<string, unknown>} Props `class`, `text`, `on*` handlers, `aria-*` and `data-*`
- *   and other attributes; true sets an empty attribute, false and null leave it out
+ *   and other attributes; true sets an empty attribute, false and null leave it out. A button sends
+ *   no form unless its `type` says so
  */
 
 import { label } from "../model/cells.js";
@@ -30,6 +31,7 @@ export function visible(text) {
  */
 export function h(tag, props, ...children) {
   const element = document.createElement(tag);
+  if (tag === "button") attribute(element, "type", tag);
   if (props) set(element, props);
   add(element, children);
   return element;
@@ -86,13 +88,13 @@ export function show(element, shown) {
 
 /** A control that is an icon. @param {IconName} name @param {string} label @param {(event: MouseEvent) => void} act @param {string} [key] @param {string} [cls] */
 export function iconButton(name, label, act, key = "", cls = "") {
-  return h("button", { type: "button", class: `icon-button ${cls}`, "aria-label": label, title: key ? `${label}  ${key}` : label, onclick: act }, icon(name));
+  return h("button", { class: `icon-button ${cls}`, "aria-label": label, title: key ? `${label}  ${key}` : label, onclick: act }, icon(name));
 }
 
 /** A small button that stays pressed. @param {string} text @param {string} title @param {() => void} [then] */
 export function toggle(text, title, then) {
-  const button = h("button", { type: "button", class: "toggle", title, "aria-label": title, "aria-pressed": "false", onclick: () => {
-    attribute(button, "aria-pressed", String(!pressed(button)));
+  const button = h("button", { class: "toggle", title, "aria-label": title, "aria-pressed": "false", onclick: () => {
+    press(button, !pressed(button));
     then?.();
   } }, text);
   return button;
@@ -100,6 +102,13 @@ export function toggle(text, title, then) {
 
 /** @param {Element} button */
 export const pressed = (button) => button.getAttribute("aria-pressed") === "true";
+
+/** @param {Element} button @param {boolean} on */
+export const press = (button, on) => attribute(button, "aria-pressed", String(on));
+
+/** How something is opened, by the keys that are held: beside what is shown, added to it, or in its place.
+ * @param {MouseEvent | KeyboardEvent} event @returns {"open" | "add" | "beside"} */
+export const howOf = (event) => (event.ctrlKey || event.metaKey ? "beside" : event.shiftKey ? "add" : "open");
 
 /**
  * A canvas of that many pixels, empty.
@@ -185,7 +194,6 @@ const PATHS = {
   plus: "M8 3v10M3 8h10",
   gear: "M8 10.2a2.2 2.2 0 1 0 0-4.4 2.2 2.2 0 0 0 0 4.4zM8 1.8l.7 2 2.1-.5.9 1.9 1.9 1-.6 2 1.2 1.8-1.7 1.3-.1 2.2-2.2-.1L8 14.2l-1.8-1.3-2.2.1-.1-2.2L2.2 9.5 3.4 8l-.6-2 1.9-1 .9-1.9 2.1.5z",
   tie: "M2.5 3v10M13.5 3v10M5 8h6M6.8 6L5 8l1.8 2M9.2 6L11 8l-1.8 2",
-  copy: "M5.5 5.5h8v8h-8zM3.5 10.5h-1v-8h8v1",
 };
 
 /** @typedef {keyof typeof PATHS} IconName */

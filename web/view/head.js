@@ -41,7 +41,7 @@
  */
 
 import { bodyOf, MAX_CHIPS, parseBody, parseTyped, PRESETS, typedOf } from "../model/filters.js";
-import { ask, attribute, fill, h, icon, iconButton, pressed, say, show, toggle } from "./dom.js";
+import { ask, attribute, fill, h, icon, iconButton, press, pressed, say, show, toggle } from "./dom.js";
 
 export class Header {
   /** @param {HeaderHost} host */
@@ -49,8 +49,8 @@ export class Header {
     this.host = host;
     this.logs = h("div", { class: "log-chips", role: "group", "aria-label": "Logs in this pane" });
     this.fact = h("span", { class: "pane-fact" });
-    this.formatted = h("button", { type: "button", onclick: () => host.raw(false) }, "Formatted");
-    this.raw = h("button", { type: "button", title: "The lines as they are  r", onclick: () => host.raw(true) }, "Raw");
+    this.formatted = h("button", { onclick: () => host.raw(false) }, "Formatted");
+    this.raw = h("button", { title: "The lines as they are  r", onclick: () => host.raw(true) }, "Raw");
     this.wrap = tool("wrap", "Wrap", "Wrap long lines  z", host.wrap);
     this.time = tool("clock", "Go to time", "Go to time  t", host.time);
     this.split = tool("split", "", "Split  |", host.split);
@@ -111,13 +111,13 @@ export class Header {
     }
     logs.forEach((log, k) => this.#update(/** @type {HTMLElement} */ (this.logs.children[k]), log, logs.length > 1));
     say(this.fact, state.fact);
-    attribute(this.formatted, "aria-pressed", String(!state.raw));
-    attribute(this.raw, "aria-pressed", String(state.raw));
-    attribute(this.wrap, "aria-pressed", String(state.wrap));
+    press(this.formatted, !state.raw);
+    press(this.raw, state.raw);
+    press(this.wrap, state.wrap);
     show(this.time, state.time);
     show(this.split, state.split);
     show(this.tie, state.many && state.time);
-    attribute(this.tie, "aria-pressed", String(state.tied));
+    press(this.tie, state.tied);
     show(this.download, state.download);
     show(this.close, state.many);
   }
@@ -125,9 +125,9 @@ export class Header {
   /** @param {LogChip} log @param {boolean} merged */
   #chip(log, merged) {
     return h("span", { class: "log-chip", "data-name": log.name },
-      h("button", { type: "button", class: "log-chip-name", onclick: () => this.host.toggle(log.name) },
+      h("button", { class: "log-chip-name", onclick: () => this.host.toggle(log.name) },
         h("span", { class: "square" }), h("b", { class: "log-chip-label" }), h("span", { class: "log-chip-rate" })),
-      merged && h("button", { type: "button", class: "chip-x", "aria-label": `Remove ${log.label}`, title: "Remove from this pane", onclick: () => this.host.remove(log.name) }, icon("close")));
+      merged && h("button", { class: "chip-x", "aria-label": `Remove ${log.label}`, title: "Remove from this pane", onclick: () => this.host.remove(log.name) }, icon("close")));
   }
 
   /** @param {HTMLElement} el @param {LogChip} log @param {boolean} merged */
@@ -148,7 +148,7 @@ export class Header {
  * @param {() => void} act
  */
 function tool(name, word, title, act) {
-  return h("button", { type: "button", class: "tool", title, "aria-label": title.split("  ")[0], onclick: act },
+  return h("button", { class: "tool", title, "aria-label": title.split("  ")[0], onclick: act },
     icon(name), word && h("span", { class: "tool-word" }, word));
 }
 
@@ -181,12 +181,12 @@ export class FilterBar {
     });
     this.errors = this.#preset("Errors", PRESETS.errors);
     this.warnings = this.#preset("Warnings", PRESETS.warnings);
-    this.save = h("button", { type: "button", class: "preset", title: "Keep these logs and filters under a name", onclick: () => this.host.save() }, icon("star"), "Save view");
+    this.save = h("button", { class: "preset", title: "Keep these logs and filters under a name", onclick: () => this.host.save() }, icon("star"), "Save view");
     this.count = h("span", { class: "filter-count" });
     this.error = h("p", { class: "filter-error", role: "alert", hidden: true });
     this.progressText = h("span", null);
     this.progress = h("p", { class: "filter-progress", role: "status", hidden: true }, this.progressText,
-      h("button", { type: "button", class: "text-button", onclick: () => this.host.stop() }, "Stop"));
+      h("button", { class: "text-button", onclick: () => this.host.stop() }, "Stop"));
     this.el = h("div", { class: "filter-bar" },
       h("div", { class: "filter-line" }, this.box, this.errors, this.warnings, this.save, this.count), this.error, this.progress);
     this.key = "";
@@ -194,7 +194,7 @@ export class FilterBar {
 
   /** @param {string} text @param {Chip} preset */
   #preset(text, preset) {
-    return h("button", { type: "button", class: "preset", onclick: () => {
+    return h("button", { class: "preset", onclick: () => {
       const there = this.chips.find((chip) => same(chip, preset));
       if (there) this.#set(this.chips.filter((chip) => chip !== there));
       else this.#set([...this.chips.filter((chip) => chip.form !== "level"), { ...preset }]);
@@ -215,8 +215,8 @@ export class FilterBar {
     if (key === this.key) return;
     this.key = key;
     fill(this.list, ...state.chips.map((chip) => this.#chip(chip, state.errors.get(chip))));
-    attribute(this.errors, "aria-pressed", String(state.chips.some((chip) => same(chip, PRESETS.errors) && chip.on)));
-    attribute(this.warnings, "aria-pressed", String(state.chips.some((chip) => same(chip, PRESETS.warnings) && chip.on)));
+    press(this.errors, state.chips.some((chip) => same(chip, PRESETS.errors) && chip.on));
+    press(this.warnings, state.chips.some((chip) => same(chip, PRESETS.warnings) && chip.on));
     const [first] = state.errors.values();
     this.#error(first ?? "");
   }
@@ -236,7 +236,7 @@ export class FilterBar {
     const edit = () => this.#edit(chip);
     return h("span", { class: `chip ${chip.kind}${colour}${chip.on ? "" : " off"}${error ? " bad" : ""}`, role: "listitem" },
       h("button", {
-        type: "button", class: "chip-main", "aria-pressed": String(chip.on),
+        class: "chip-main", "aria-pressed": String(chip.on),
         title: `${error ?? (chip.on ? "Click: off" : "Click: on")}. Double click or Enter: edit`,
         onclick: (/** @type {MouseEvent} */ event) => {
           if (event.detail === 0) edit();
@@ -244,7 +244,7 @@ export class FilterBar {
         },
         ondblclick: edit,
       }, h("b", null, WORD[chip.kind]), h("span", null, text.length > 40 ? `${text.slice(0, 39)}…` : text)),
-      h("button", { type: "button", class: "chip-x", "aria-label": `Remove ${WORD[chip.kind]} ${text}`, title: "Remove", onclick: () => this.#set(this.chips.filter((one) => one !== chip)) }, icon("close")));
+      h("button", { class: "chip-x", "aria-label": `Remove ${WORD[chip.kind]} ${text}`, title: "Remove", onclick: () => this.#set(this.chips.filter((one) => one !== chip)) }, icon("close")));
   }
 
   /** @param {Chip} chip */
@@ -287,8 +287,8 @@ export class FilterBar {
       if ("error" in parsed) return this.#error(parsed.error);
       this.field.value = "";
       this.kind.value = "show";
-      attribute(this.regex, "aria-pressed", "false");
-      attribute(this.case, "aria-pressed", "false");
+      press(this.regex, false);
+      press(this.case, false);
       this.#typed();
       this.#set([...this.chips.filter((one) => !same(one, parsed)), parsed]);
     } else if (event.key === "Backspace" && this.field.value === "" && this.chips.length) {

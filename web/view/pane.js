@@ -27,7 +27,7 @@ import { END } from "../model/layout.js";
 import { countLevels } from "../model/levels.js";
 import { total } from "../model/mapscale.js";
 import { filterKeys } from "../model/protocol.js";
-import { clock, clockShort, count, dateTime, duration, short } from "../model/words.js";
+import { clock, clockShort, count, dateTime, duration, plural, short } from "../model/words.js";
 import { fill, h, show } from "./dom.js";
 import { FilterBar, Header } from "./head.js";
 import { Finder } from "./finder.js";
@@ -46,6 +46,8 @@ const HELD = 2000;
 const AWAITED = 20_000;
 /** Lines of a log that is read to its beginning at once. */
 const SHORT = 2000;
+/** Seconds over which the lines that are shown are counted: as many as make the rate of a log. */
+const SECONDS = 12;
 /** Lines that decide on the format of a log. */
 const SAMPLE = 200;
 
@@ -148,8 +150,12 @@ export class Pane extends Reader {
     this.awaited = 0;
     /** The last line that was there when nobody looked any more. @type {Ref | null} */
     this.leftAt = null;
-    /** Lines shown in the last second, and all. */
-    this.rates = { from: 0, shown: 0, all: 0 };
+    /** Lines that came in this second, and in each of the last ones. */
+    this.came = 0;
+    /** @type {number[]} */
+    this.seconds = [];
+    /** Lines a second of these logs, shown or not. */
+    this.rate = 0;
     /** How many lines of the whole log the filter shows: the outline that tells it. */
     this.matching = { id: 0, of: "", lines: 0 };
     this.behindBytes = 0;
@@ -382,7 +388,7 @@ export class Pane extends Reader {
     this.flows();
     if (!live) return;
     this.lastLine = Date.now();
-    this.rates.from += lines;
+    this.came += lines;
     this.host.news(lines, errors, text);
   }
 
@@ -390,6 +396,7 @@ export class Pane extends Reader {
   opened(opened) {
     const { layout, paper } = this;
     this.widest = this.newestT = 0;
+    this.seconds = [];
     this.failure = this.failureCode = "";
     this.looks.expanded.clear();
     this.expansions = new WeakMap();
@@ -485,7 +492,7 @@ export class Pane extends Reader {
     } else if (this.shown.length && !feed.blocks.lines && !waits) {
       parts = this.filtered
         ? [h("strong", null, "No line matches"), h("p", null, this.whole ? `0 of about ${short(this.whole)} lines match.` : "The filters hide all lines of this log."),
-          h("button", { type: "button", class: "primary small", onclick: () => this.toggleFilters() }, "Turn filters off")]
+          h("button", { class: "primary small", onclick: () => this.toggleFilters() }, "Turn filters off")]
         : [h("strong", null, "No lines yet"), h("p", null, "They will appear here.")];
     }
     const key = parts.map((part) => (part instanceof Node ? part.textContent : part)).join("|");
@@ -583,8 +590,9 @@ export class Pane extends Reader {
   tick(all) {
     // What is short is held to its beginning: then it is known how much a filter shows of it.
     if (this.feed.above && this.whole && this.whole < SHORT) this.feed.wantAbove();
-    const shown = this.rates.from;
-    this.rates = { from: 0, shown, all: Math.max(all, shown) };
+    this.seconds = [this.came, ...this.seconds].slice(0, SECONDS);
+    this.came = 0;
+    this.rate = all;
     // Opened with little, so that it is there at once; now what one may scroll to, or the whole of a small log.
     const { blocks, above, opening } = this.feed;
     if (this.following && !this.filtered && above && !opening && blocks.lines < HELD) this.feed.wantAbove();
@@ -602,12 +610,12 @@ export class Pane extends Reader {
 
   /** How much of the log is shown: by the second where lines come, else of the whole. */
   counts() {
-    const { shown, all } = this.rates;
-    if (this.filtered && this.following && all) return `${count(shown)} of ${count(all)} lines/s shown`;
+    const shown = this.seconds.reduce((sum, lines) => sum + lines, 0) / Math.max(1, this.seconds.length);
+    if (this.filtered && this.following && this.rate) return `${count(shown)} of ${count(Math.max(shown, this.rate))} lines/s shown`;
     const { attached, above, merged, blocks } = this.feed;
     const { whole } = this;
     const held = attached && !above && !merged;
-    if (!this.filtered) return held ? `All lines ${count(blocks.lines)}` : whole ? `about ${short(whole)} lines` : "";
+    if (!this.filtered) return held && blocks.lines ? plural(blocks.lines, "line") : whole ? `about ${short(whole)} lines` : "";
     const some = held ? count(blocks.lines) : this.matching.lines && `about ${short(this.matching.lines)}`;
     return some && whole ? `${some} of ${short(whole)}` : "";
   }

@@ -341,7 +341,7 @@ export class RowTools {
     if (key !== this.key) {
       this.key = key;
       this.tools = tools;
-      fill(this.el, ...tools.map((tool, k) => h("button", { type: "button", tabindex: "-1", title: tool.title, onclick: () => this.tools?.[k]?.act() }, tool.text)));
+      fill(this.el, ...tools.map((tool, k) => h("button", { tabindex: "-1", title: tool.title, onclick: () => this.tools?.[k]?.act() }, tool.text)));
     }
     this.tools = tools;
     show(this.el, true);
@@ -376,7 +376,7 @@ export function expansion(line, high, host) {
       const text = marked(shownText(part.text), host.marks);
       const isValue = row.value !== "" && part === row.parts.findLast((one) => one.cls === "str" || one.cls === "num" || one.cls === "val");
       if (!isValue) return h("span", { class: part.cls }, ...text);
-      return h("button", { type: "button", class: `value ${part.cls}`, title: "Show only, hide, mark, copy", tabindex: "-1", onclick: (/** @type {MouseEvent} */ event) => {
+      return h("button", { class: `value ${part.cls}`, title: "Show only, hide, mark, copy", tabindex: "-1", onclick: (/** @type {MouseEvent} */ event) => {
         const box = /** @type {HTMLElement} */ (event.currentTarget).getBoundingClientRect();
         host.value(row.key, row.value, { x: box.left, y: box.bottom + 2 });
       } }, ...text);
@@ -384,9 +384,9 @@ export function expansion(line, high, host) {
   rows.length > MOST_LINES && h("div", { class: "expansion-line quiet" }, `${count(rows.length - MOST_LINES)} more lines; Copy has them all`));
   const ids = findIds(line).slice(0, 2);
   const tools = h("div", { class: "expansion-tools" },
-    h("button", { type: "button", tabindex: "-1", onclick: host.copy }, "Copy"),
-    h("button", { type: "button", tabindex: "-1", onclick: host.link }, "Copy link"),
-    ...ids.map((id) => h("button", { type: "button", tabindex: "-1", onclick: () => host.only(id) }, `Show only ${id.length > 24 ? `${id.slice(0, 23)}…` : id}`)));
+    h("button", { tabindex: "-1", onclick: host.copy }, "Copy"),
+    h("button", { tabindex: "-1", onclick: host.link }, "Copy link"),
+    ...ids.map((id) => h("button", { tabindex: "-1", onclick: () => host.only(id) }, `Show only ${id.length > 24 ? `${id.slice(0, 23)}…` : id}`)));
   const el = h("div", { class: `expansion ${kind}` }, tools, body);
   const lines = shown.length + (rows.length > MOST_LINES ? 1 : 0);
   return { el, height: Math.max(1, lines) * high + 2 * PAD + 6 };

@@ -104,7 +104,7 @@ export class Handles {
     });
     this.count = h("span", { class: "pick-count", role: "status" });
     const button = (/** @type {string} */ text, /** @type {string} */ action) =>
-      h("button", { type: "button", onclick: () => host.act(action) }, text);
+      h("button", { onclick: () => host.act(action) }, text);
     this.el = h("div", { class: "pick-bar", role: "toolbar", "aria-label": "Selected lines", hidden: true },
       this.count, button("Copy", "copy"), button("Link", "link"), button("Show only", "only"), button("More", "more"), button("Done", "done"));
   }

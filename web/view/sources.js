@@ -2,7 +2,8 @@
  * The sources at the left: a tree by their names, with a filter, and what each of them is doing.
  *
  * Windowed like the log: five hundred sources are as many elements as fit. The bars of all visible
- * rows are drawn in one canvas, once a second, and not at all while the page is hidden.
+ * rows are drawn in one canvas, once a second, and not at all while the page is hidden. A saved view
+ * shows what all of its logs are doing.
  *
  * @typedef {import("../model/protocol.js").SourceInfo} SourceInfo
  * @typedef {import("../model/sources.js").TreeRow} TreeRow
@@ -21,7 +22,7 @@
 import { describe, parseAddress } from "../model/address.js";
 import { BARS, rows } from "../model/sources.js";
 import { bytes, count, duration, middle, plural, rate, short } from "../model/words.js";
-import { ask, attribute, brush, colour, fill, h, icon, iconButton, say, show } from "./dom.js";
+import { ask, attribute, brush, colour, fill, h, howOf, icon, iconButton, say, show } from "./dom.js";
 
 const BAR_WIDTH = 46;
 const BAR_HEIGHT = 16;
@@ -45,7 +46,7 @@ export class Sources {
     this.activity = activity;
     /** @type {SourceInfo[]} */
     this.sources = [];
-    /** @type {SavedView[]} */
+    /** Saved views: the logs of each, and what is drawn of them. @type {{names: string[], canvas: HTMLCanvasElement, count: HTMLElement}[]} */
     this.views = [];
     /** What is on screen, with its colour class. @type {Map<string, string>} */
     this.shown = new Map();
@@ -92,12 +93,19 @@ export class Sources {
 
   /** @param {SavedView[]} views */
   setViews(views) {
-    this.views = views;
     show(this.viewBox, views.length > 0);
-    fill(this.viewList, ...views.map((view) => h("div", { class: "view-row", role: "listitem" },
-      h("button", { type: "button", class: "view-open", title: parseAddress(view.address).panes.map(describe).join("\n"), onclick: () => this.host.openView(view.address) },
-        icon("star"), h("span", null, view.name)),
-      view.own && iconButton("close", `Remove the view ${view.name}`, () => this.host.removeView(view), "", "small"))));
+    this.views = [];
+    fill(this.viewList, ...views.map((view) => {
+      const { panes } = parseAddress(view.address);
+      const canvas = h("canvas", { class: "spark", "aria-hidden": "true" });
+      const count = h("span", { class: "tree-count" });
+      this.views.push({ names: [...new Set(panes.flatMap(({ sources }) => sources))], canvas, count });
+      return h("div", { class: "view-row", role: "listitem" },
+        h("button", { class: "view-open", title: panes.map(describe).join("\n"), onclick: () => this.host.openView(view.address) },
+          icon("star"), h("span", null, view.name), canvas, " ", count),
+        view.own && iconButton("close", `Remove the view ${view.name}`, () => this.host.removeView(view), "", "small"));
+    }));
+    this.#paintSoon();
   }
 
   /** @param {Map<string, string>} shown */
@@ -161,7 +169,21 @@ export class Sources {
     }
     while (this.pool.length > visible) this.pool.pop()?.remove();
     for (let k = 0; k < visible; k++) this.#fillRow(this.pool[k], all[first + k], first + k, high);
-    this.#sparks(first, visible, high);
+    this.canvas.style.transform = `translateY(${first * high}px)`;
+    this.#sparks(this.canvas, high, all.slice(first, last).map(({ source }) => (source && !STATES[source.state] ? [source.name] : [])));
+    for (const { names, canvas, count } of this.views) {
+      this.#count(count, names);
+      this.#sparks(canvas, BAR_HEIGHT, [names]);
+    }
+  }
+
+  /** What came unseen. @param {HTMLElement} el @param {string[]} names @returns {number} */
+  #count(el, names) {
+    const pulses = names.flatMap((name) => this.activity.pulses.get(name) ?? []);
+    const unseen = pulses.reduce((sum, pulse) => sum + pulse.unseen, 0);
+    say(el, unseen ? short(unseen) : "");
+    el.classList.toggle("errors", pulses.some((pulse) => pulse.unseenErrors > 0));
+    return unseen;
   }
 
   /** @param {HTMLElement} el @param {TreeRow} row @param {number} index @param {number} high */
@@ -195,14 +217,11 @@ export class Sources {
       attribute(el, "aria-label", `${row.name}, ${plural(row.count, "source")}`);
       return;
     }
-    const pulse = this.activity.pulses.get(source.name);
     const quiet = this.activity.quiet(source.name, Date.now());
     mark.className = `mark state-${source.state in STATES ? source.state : "other"} ${shown ?? ""}`;
     const word = STATES[source.state] ?? source.state;
     say(state, word);
-    const unseen = pulse?.unseen ?? 0;
-    say(number, !word && unseen ? short(unseen) : "");
-    number.classList.toggle("errors", (pulse?.unseenErrors ?? 0) > 0);
+    const unseen = this.#count(number, word ? [] : [source.name]);
     const lineRate = this.activity.rate(source.name);
     const busy = quiet ? `quiet for ${duration(quiet)}` : lineRate ? rate(lineRate).replace("/", " lines/") : "";
     say(detail, [source.path?.split("/").pop(), busy].filter(Boolean).join(" · "));
@@ -220,35 +239,29 @@ export class Sources {
     attribute(el, "aria-label", spoken);
   }
 
-  /** All bars of the visible rows. @param {number} first @param {number} visible @param {number} high */
-  #sparks(first, visible, high) {
-    const { canvas } = this;
-    const context = brush(canvas, BAR_WIDTH, visible * high);
+  /** Bars, one row below the other, each of some logs. @param {HTMLCanvasElement} canvas @param {number} high px of a row @param {string[][]} rows */
+  #sparks(canvas, high, rows) {
+    const context = brush(canvas, BAR_WIDTH, rows.length * high);
     if (!context) return;
-    canvas.style.height = `${visible * high}px`;
-    canvas.style.transform = `translateY(${first * high}px)`;
-    const plain = colour("--bar");
-    const red = colour("--err");
+    canvas.style.height = `${rows.length * high}px`;
+    const [plain, red] = [colour("--bar"), colour("--err")];
     const step = BAR_WIDTH / BARS;
-    for (let k = 0; k < visible; k++) {
-      const { source } = this.rows[first + k];
-      const pulse = source && this.activity.pulses.get(source.name);
-      if (!pulse || STATES[source.state]) continue;
-      const { lines, errors } = pulse.bars[this.activity.scale];
-      const most = Math.max(...lines);
-      if (!most) continue;
-      const foot = k * high + (high + BAR_HEIGHT) / 2;
-      for (let i = 0; i < BARS; i++) {
-        if (!lines[i]) continue;
-        const tall = Math.max(1, Math.sqrt(lines[i] / most) * BAR_HEIGHT);
+    const tallest = Math.min(BAR_HEIGHT, high);
+    rows.forEach((names, k) => {
+      const bars = this.activity.bars(names);
+      const most = Math.max(...bars.map(([lines]) => lines));
+      const foot = k * high + (high + tallest) / 2;
+      bars.forEach(([lines, errors], i) => {
+        if (!lines) return;
+        const tall = Math.max(1, Math.sqrt(lines / most) * tallest);
         context.fillStyle = plain;
         context.fillRect(i * step, foot - tall, step - 0.8, tall);
-        if (!errors[i]) continue;
-        const bad = Math.max(2, tall * Math.min(1, errors[i] / lines[i]));
+        if (!errors) return;
+        const bad = Math.max(2, tall * Math.min(1, errors / lines));
         context.fillStyle = red;
         context.fillRect(i * step, foot - bad, step - 0.8, bad);
-      }
-    }
+      });
+    });
   }
 
   /** @param {MouseEvent} event @param {boolean} aux */
@@ -258,7 +271,7 @@ export class Sources {
     if (aux && event.button !== 1) return;
     const index = Number(el.dataset.index);
     this.focused = index;
-    const how = aux || event.ctrlKey || event.metaKey ? "beside" : event.shiftKey ? "add" : "open";
+    const how = aux ? "beside" : howOf(event);
     this.#act(index, how);
   }
 
@@ -285,7 +298,7 @@ export class Sources {
       this.#focusRow(this.rows[0]?.kind === "folder" && this.rows.length > 1 ? this.#firstSource() : 0);
     } else if (event.key === "Enter") {
       event.preventDefault();
-      this.#act(this.#firstSource(), event.ctrlKey ? "beside" : event.shiftKey ? "add" : "open");
+      this.#act(this.#firstSource(), howOf(event));
     } else if (event.key === "Escape" && this.field.value) {
       event.stopPropagation();
       this.field.value = "";
@@ -314,7 +327,7 @@ export class Sources {
       if (row.kind === "folder" && row.open) this.#toggle(row, false);
       else to = this.rows.findLastIndex((one, k) => k < this.focused && one.depth < row.depth);
     } else if (key === "Enter" || key === " ") {
-      this.#act(this.focused, event.ctrlKey ? "beside" : event.shiftKey ? "add" : "open");
+      this.#act(this.focused, howOf(event));
     } else return;
     event.preventDefault();
     event.stopPropagation();

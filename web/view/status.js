@@ -27,9 +27,9 @@ export class Status {
   constructor(foot, host) {
     this.mode = h("span", { class: "mode" });
     this.lines = h("span", { class: "new-lines" });
-    this.button = h("button", { type: "button", class: "new-button", hidden: true, onclick: host.end },
+    this.button = h("button", { class: "new-button", hidden: true, onclick: host.end },
       icon("end"), this.lines, h("kbd", null, "End"));
-    this.errors = h("button", { type: "button", class: "new-errors", hidden: true, onclick: host.firstError });
+    this.errors = h("button", { class: "new-errors", hidden: true, onclick: host.firstError });
     this.new = h("span", { class: "new" }, this.button, this.errors);
     this.hintText = h("span", null);
     this.hint = h("span", { class: "hint", hidden: true }, this.hintText,
@@ -72,7 +72,7 @@ export class Connection {
     this.dot = h("span", { class: "dot" });
     this.word = h("span", { class: "chip-word" });
     this.detail = h("span", { class: "chip-detail" });
-    this.button = h("button", { type: "button", class: "chip-button", hidden: true });
+    this.button = h("button", { class: "chip-button", hidden: true });
     this.el = h("div", { class: "connection" }, this.dot, this.word, this.detail, this.button);
     this.host = host;
     this.action = () => {};
@@ -91,7 +91,7 @@ export class Connection {
     const table = {
       live: behind ? ["behind", "Catching up", `${behind} behind`, "Skip to live", skip] : ["live", "Live", lag],
       connecting: ["waiting", state.tries ? "Reconnecting" : "Connecting"],
-      waiting: ["waiting", `Reconnecting in ${left} s`, last && `last line ${last}, nothing will be lost`, "Now"],
+      waiting: ["waiting", `Reconnecting in ${left} s`, `${last && `last line ${last}, `}nothing will be lost`, "Now"],
       stopped: ["waiting", "Daemon stopped", again, "Now"],
       offline: ["offline", "Offline", "this device has no network"],
       "signed-out": ["offline", "Signed out", "", "Sign in", signIn],
@@ -170,7 +170,7 @@ export class Notify {
   /** @param {HTMLLinkElement} icon */
   constructor(icon) {
     this.icon = icon;
-    this.base = icon.href.replace(/favicon(-\w+)?\.svg/, "favicon$1.svg").replace(/favicon-\w+\.svg/, "favicon.svg");
+    this.base = icon.href;
     this.name = "";
     this.lines = 0;
     this.errors = 0;

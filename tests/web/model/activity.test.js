@@ -30,6 +30,15 @@ test("an hour that has just begun, and one that is told again after a reconnect"
   assert.equal(activity.told("other"), "");
 });
 
+test("a view is drawn as the sum of its logs", () => {
+  const activity = new Activity(0);
+  activity.add("a", 3, 1, 0, true);
+  activity.add("b", 4, 0, 0, true);
+  activity.add("c", 5, 0, 0, true);
+  assert.deepEqual(activity.bars(["a", "b", "gone"]).slice(-2), [[0, 0], [7, 1]]);
+  assert.deepEqual(activity.bars(["gone"]), []);
+});
+
 test("the rate is of the last seconds, whatever is drawn", () => {
   const activity = new Activity(0);
   activity.scale = 1;
