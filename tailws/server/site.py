@@ -72,13 +72,15 @@ _COMMENT = lazy(
 )
 _ASIDE = lazy(rb"[ \t]+// [^\"'`\n]*$", re.MULTILINE)
 _BLANK = lazy(rb"^\s+", re.MULTILINE)
-_STRING = rb"""(?:"(?:[^"\\\n]|\\.)*"|`[^`\n]*`)"""
+_STRING = rb"""(?:"[^"\\\n]*+(?:\\.[^"\\\n]*+)*+"|`[^`\n]*+`)"""
 _SIGN = rb"[=<>&|?:,;{}()*!\[\]]"
 #: Spaces beside signs, and ends of lines behind some, which only please. Strings are kept, and
 #: lines in which more may look like one: templates in templates, regular expressions, comments.
+#: Whoever opens the page first waits for this: no way back is tried where none can help.
 _SPACED = lazy(
-    rb"""(^(?:(?=(?:[^`\n]*`){3})|(?:[^"`'/\n]|%s)*['/])[^\n]*$|%s)""" % (_STRING, _STRING)
-    + rb"| ?(%s*[;{,])\n| (%s+) ?|(?<=%s) " % (_SIGN, _SIGN, _SIGN),
+    rb"""(^(?:(?=(?:[^`\n]*+`){3})|[^"`'/\n]*+(?:%s[^"`'/\n]*+)*+['/])[^\n]*$|%s)"""
+    % (_STRING, _STRING)
+    + rb"|(?=[ ;{,])(?: ?(%s*[;{,])\n| (%s+) ?|(?<=%s) )" % (_SIGN, _SIGN, _SIGN),
     re.MULTILINE,
 )
 _STYLED = lazy(rb"\s*([{};,])\s*|: +")
