@@ -17,7 +17,6 @@ from typing import Final, NamedTuple
 
 from msgspec import Struct
 
-from tailws.logs.siblings import scan
 from tailws.logs.source import Source
 from tailws.runtime.loop import Loop, Timer
 from tailws.runtime.steps import Steps
@@ -226,7 +225,7 @@ class Meter:
     @staticmethod
     def _rest(source: Source, seen: _Seen) -> Generator[float | None, None, Count]:
         """What came into a file after the last look, before it was rotated away."""
-        for sibling in scan(source.path, source.chain.folders):
+        for sibling in source.chain.rotated.scan():
             if sibling.identity.key == seen.key and sibling.size > seen.size:
                 return (yield from _count_new(source, sibling.path, seen, sibling.size))
         return Count(0, 0, 0)

@@ -25,7 +25,6 @@ import os
 import stat
 import time
 from collections.abc import Callable, Iterable
-from weakref import WeakValueDictionary
 
 from msgspec import Struct
 
@@ -33,24 +32,20 @@ from tailws.logs import compare
 from tailws.logs.archive import Archive
 from tailws.logs.compare import (
     SAME_TEXT_MIN,
-    are_empty,
     begun_after,
     born_after,
     is_copy,
     line_end,
-    made_before_rename,
-    made_since,
     same_text,
 )
-from tailws.logs.identity import Cursor, Identity, identify_path
+from tailws.logs.identity import Identity, identify_path
+from tailws.logs.rotated import Copies, Rotated, as_it_is
 from tailws.logs.segment import Block, FilePool, Link, Overwritten, Place, Segment
-from tailws.logs.siblings import Sibling, after, scan
+from tailws.logs.siblings import Sibling, after
 from tailws.text.lines import Codec
 
 log = logging.getLogger(__name__)
 
-#: Files remembered as read, so that none is read again under another name.
-PAST = 64
 MISSING = "there is no such file (yet)"
 #: A file that grew this recently (seconds) before it was truncated may have had lines that were
 #: written after the last look: the gap is announced even when no missing byte is known.
@@ -79,13 +74,12 @@ class Chain:
     ) -> None:
         self.path = path
         self.codec = codec
-        self.folders = folders
         self.segments: list[Segment] = []
+        self.rotated = Rotated(path, folders, codec, pool, self.segments)
         self.state = "missing"  # live | missing | unreadable | not-a-file
         self.news: list[str] = []  # what happened that no link will tell: missing, returned, …
         self.shown: tuple[int, int] | None = None  # size, last write (ns) as of the last look
         self.reason = ""  # a sentence for people when the state is not live
-        self._pool = pool
         self._clock = clock
         self.retirement = retirement or Retirement()
         self._seen: tuple[int, int, int, int] | None = None  # dev, ino, size, mtime at the name
@@ -97,11 +91,9 @@ class Chain:
         self.shrunk = False  # smaller than it was, or begun anew: `overwritten` has to see to it
         self._stopped_at = float("-inf")  # when the daemon went on after it was stopped
         self._grown_at = float("-inf")  # when a look saw that the file at the name had grown
-        self._past: dict[Identity, Segment] = {}  # what was in the chain, latest last
         self._before: set[Identity] = set()  # copies that the first file was older than
         self._cut: dict[Segment, tuple[int, bool]] = {}  # after the name was lost: had, unsure
         self._deleted: dict[Segment, float] = {}  # since when a lost file has no name any more
-        self._history: WeakValueDictionary[Identity, Segment] = WeakValueDictionary()
 
     @property
     def newest(self) -> Segment | None:
@@ -109,12 +101,11 @@ class Chain:
 
     def close(self) -> None:
         """Release all that no reader holds."""
-        segments, self.segments = self.segments, []
+        segments = self.segments[:]
+        self.segments.clear()
         for segment in segments:
             self.release(segment)
-        for segment in list(self._history.values()):
-            if segment.users <= 0:
-                segment.close()
+        self.rotated.close()
         self._changed_at.clear()
         self._waits.clear()
         self._seen = None
@@ -145,14 +136,7 @@ class Chain:
     def _insert(self, at: int, segment: Segment) -> None:
         self.hold(segment)
         self.segments.insert(at, segment)
-        self._remember(segment)
-
-    def _remember(self, segment: Segment) -> None:
-        """It is read, or will be: under no other name again."""
-        self._past.pop(segment.identity, None)
-        self._past[segment.identity] = segment
-        if len(self._past) > PAST:
-            del self._past[next(iter(self._past))]
+        self.rotated.remember(segment)
 
     # -- looking at the name
 
@@ -224,7 +208,7 @@ class Chain:
             if self._refused[0] != seen[:2]:  # there already, or has it just come?
                 self._refused = seen[:2], st.st_size if self.state == "unreadable" else 0
             return self._no_file("unreadable", error.strerror or str(error))
-        self._adopt(segment)
+        self.rotated.adopt(segment)
         self._seen = (*segment.identity.key, segment.size, st.st_mtime_ns)
         self._grown_at = self._clock() - _age(st)
         self.state, self.reason = "live", ""
@@ -268,7 +252,7 @@ class Chain:
             # What is in it now is younger than the last copy that was made before a truncation.
             self._before = {
                 sibling.identity
-                for sibling in scan(self.path, self.folders)
+                for sibling in self.rotated.scan()
                 if not sibling.packed and born_after(sibling.identity, new.identity)
             }
             new.birth = max([new.birth, *(after(copy.birth) for copy in self._before)])
@@ -277,7 +261,7 @@ class Chain:
         new.begun = new.identity.birth or new.begun
         old.lost = True
         old.path = _path_of(old)
-        back = self._past.get(new.identity)
+        back = self.rotated.past.get(new.identity)
         if back is not None:  # renamed back over the file that came after it
             if back.final is None:
                 back.final = back.fstat().st_size
@@ -303,13 +287,13 @@ class Chain:
 
     def _between(self, old: Segment, new: Segment) -> tuple[list[Segment], bool]:
         """Segments after `old` and before `new`, and whether one of them may be missing."""
-        siblings = scan(self.path, self.folders)
-        at = self._index(siblings, old)
+        siblings = self.rotated.scan()
+        at = self.rotated.index(siblings, old)
         if at is None:  # cut and filled again, before it was rotated and compressed
             with contextlib.suppress(OSError):
-                at = self._index(siblings, _now(old))
+                at = self.rotated.index(siblings, as_it_is(old))
         newer = siblings[at + 1 :] if at is not None else siblings
-        known = {*self._past, *self._before, new.identity}
+        known = {*self.rotated.past, *self._before, new.identity}
         found: list[Segment] = []
         missing = False
         for sibling in newer:
@@ -319,11 +303,11 @@ class Chain:
                 continue
             if sibling.made > new.identity.birth > 0:
                 continue  # a copy that the rotation has just made
-            segment = self.open(sibling)
+            segment = self.rotated.open(sibling)
             if segment is None:
                 missing = True
                 continue
-            if self._is_known(segment, new, new):
+            if self.rotated.is_known(segment, new, new):
                 segment.close()
                 continue
             found.append(segment)
@@ -332,73 +316,6 @@ class Chain:
         except OSError:
             gone = True
         return found, missing or (at is None and gone and bool(found))
-
-    def open(self, sibling: Sibling) -> Segment | None:
-        """A rotated file as a segment, the same one for all who ask; None: it cannot be read."""
-        for segment in self.segments:
-            if segment.identity == sibling.identity and segment.lost:
-                return segment
-        known = self._history.get(sibling.identity)
-        try:
-            if known is None:
-                segment = sibling.open(self.codec)
-                segment.lost = True
-                self._adopt(segment)
-                self._history[sibling.identity] = segment
-            else:
-                segment = known
-                segment.path = sibling.path
-                segment.reopen()
-        except OSError as error:
-            log.warning("%s: cannot be read: %s", sibling.path, error.strerror)
-            return None
-        return segment
-
-    def found(self, segment: Segment) -> Segment:
-        """`segment`, opened again if it was closed, or what it was compressed to since then.
-
-        Raises OSError: neither is there.
-        """
-        try:
-            segment.reopen()
-        except OSError:
-            siblings = scan(self.path, self.folders) if segment.lost else []
-            at = self._index(siblings, segment)
-            packed = self.open(siblings[at]) if at is not None else None
-            if packed is None:
-                raise
-            if segment.link is not None and segment.link.next is not packed:
-                packed.link = segment.link
-            return packed
-        return segment
-
-    def _adopt(self, segment: Segment) -> None:
-        segment.pool = self._pool
-        if self._pool is not None:
-            self._pool.opened(segment)
-
-    def _index(self, siblings: list[Sibling], segment: Segment) -> int | None:
-        """Which of the siblings is `segment`: by identity, or a compressed form of it by proof."""
-        for index, sibling in enumerate(siblings):
-            if sibling.identity == segment.identity:
-                return index
-        for index, sibling in enumerate(siblings):
-            if not sibling.packed:
-                continue
-            archive = self.open(sibling)
-            if archive is not None:
-                same = is_copy(archive, segment) or are_empty(archive, sibling, segment)
-                if archive.users == 0:
-                    archive.close()
-                if same:
-                    return index
-        return None
-
-    def _is_known(self, segment: Segment, now: Segment, of: Segment) -> bool:
-        """Whether it is a copy of the file as it is now, or of one that was read before `of`."""
-        shorter = segment.size <= now.size  # 0: an archive that is not unpacked yet
-        past = (past for past in self._past.values() if past.lost and past is not of)
-        return (shorter and is_copy(segment, now)) or any(is_copy(segment, old) for old in past)
 
     # -- changed in place
 
@@ -422,9 +339,8 @@ class Chain:
         if blank and size >= place.offset and segment.proves_place(place):
             segment.size = size  # a preallocated file is cut to what was written into it
             return
-        copies = self._copies(place, _now(segment))
-        whole = bool(copies) and copies[0].proves_place(place)
-        if segment.lost and not whole:
+        copies = self.rotated.copies(place)
+        if segment.lost and not copies.whole:
             # It has lost its name, and nobody kept what it was: what is in it now is no log
             # (shred(1), logrotate's `shred`).
             segment.final = place.offset
@@ -438,14 +354,14 @@ class Chain:
             return
         segment.final = kept = compare.kept(segment, place, size, known)
         unsure = 0 < kept < min(SAME_TEXT_MIN, place.offset)
-        saved = self._saved_in(copies, place) if whole else 0
-        if not saved:
+        last = copies.files[copies.saved - 1] if copies.saved else None
+        if last is None:
             unsure |= refilled or self._unseen(segment, hinted)
-        elif isinstance(copies[saved - 1], Archive) or copies[saved - 1].size >= had:
+        elif isinstance(last, Archive) or last.size >= had:
             unsure |= self._grew_lately(segment)  # between the copy and the cut
         else:
             unsure = False
-        self._begin_again(segment, kept, copies, whole, saved, had, unsure)
+        self._begin_again(segment, kept, copies, had, unsure)
 
     def copied(self, place: Place) -> bool:
         """Whether the file was copied and truncated before any of it was read.
@@ -456,66 +372,51 @@ class Chain:
         segment = place.segment
         if place.offset or segment.final is not None:
             return False
-        copies = self._copies(place, _now(segment))
-        if copies and segment is self.newest and not segment.lost:
+        copies = self.rotated.copies(place)
+        if copies.files and segment is self.newest and not segment.lost:
             self.look()  # has it still its name? Else they may be copies of what has it now
-            copies = self._copies(place, _now(segment))
-        if not copies:
+            copies = self.rotated.copies(place)
+        if not copies.files:
             return False
         segment.final = 0
-        self._begin_again(segment, 0, copies, True, 1, 0, False)
+        self._begin_again(segment, 0, copies, 0, False)
         return True
 
-    @staticmethod
-    def _saved_in(copies: list[Segment], place: Place) -> int:
-        """Which of the copies, from 1 on, has what was seen of the file last: the first, or, when
-        nothing was read of it yet, the one that begins like it. 0: none."""
-        head = b"" if place.offset else place.segment.head
-        return next((n for n, copy in enumerate(copies, 1) if copy.head.startswith(head)), 0)
-
     def _begin_again(
-        self,
-        segment: Segment,
-        kept: int,
-        copies: list[Segment],
-        whole: bool,
-        saved: int,
-        had: int,
-        unsure: bool,
+        self, segment: Segment, kept: int, copies: Copies, had: int, unsure: bool
     ) -> None:
         """A new segment of the same file from `kept` on, behind the copies of what it was.
 
-        `whole`: the first copy goes on where the readers are. `had` bytes were seen in the file,
-        and the copy of the number `saved` has them, from 1 on; 0: they are lost.
+        `had` bytes were seen in the file; where no copy has saved them, they are lost.
         """
         fresh = Segment(segment.path, os.dup(segment.reopen()), segment.identity, self.codec)
         os.set_inheritable(fresh.fd, False)
-        self._adopt(fresh)
+        self.rotated.adopt(fresh)
         fresh.fstat()
         fresh.remember_head()
         fresh.start = kept
         fresh.generation = segment.generation + 1
-        fresh.after_loss = unsure or (not saved and had > kept)
+        fresh.after_loss = unsure or (not copies.saved and had > kept)
         fresh.begun = max(fresh.begun, segment.begun + 1)  # cursors tell the two apart by it
-        made = [after(copy.identity.birth) for copy in copies if not isinstance(copy, Archive)]
-        fresh.birth = max([fresh.begun // 1_000_000, segment.birth, *made])
+        made = (copy.identity.birth for copy in copies.files if not isinstance(copy, Archive))
+        fresh.birth = max([fresh.begun // 1_000_000, segment.birth, *map(after, made)])
         fresh.lost, fresh.link = segment.lost, segment.link
         segment.lost = True
         at = self.segments.index(segment) + 1 if segment in self.segments else None
         last = segment
-        for index, following in enumerate((*copies, fresh)):
+        for index, following in enumerate((*copies.files, fresh)):
             # what the file had is owed by who leaves it, or by who leaves the copy of all of it
             last.link = Link(
                 following,
                 "truncated" if index or following is fresh else None,
                 "truncated",
-                until=had if index == saved else 0,
-                unsure=unsure if following is fresh else not (index or whole),
-                copy=whole and index == 0,
+                until=had if index == copies.saved else 0,
+                unsure=unsure if following is fresh else not (index or copies.whole),
+                copy=copies.whole and index == 0,
             )
             last = following
-        for new in reversed((*copies, fresh)):
-            self._remember(new)
+        for new in reversed((*copies.files, fresh)):
+            self.rotated.remember(new)
             if at is not None:
                 self._insert(at, new)
             elif new.users == 0:
@@ -533,57 +434,6 @@ class Chain:
     def was_stopped(self) -> None:
         """For a while nobody could look, whatever hinted at a change (SIGSTOP)."""
         self._stopped_at = self._clock()
-
-    def _copies(self, place: Place, now: Segment) -> list[Segment]:
-        """What copytruncate has saved of the file since `place`, oldest first: the copy that goes
-        on where the place is, and those made of what was written after the truncation. `now` is
-        the file as it is."""
-        segment = place.segment
-        siblings = made_before_rename(segment, scan(self.path, self.folders))
-        first = self._copy_of(place, siblings)
-        copies: list[Segment] = []
-        later = siblings
-        if first is not None:
-            copy = self.open(siblings[first])
-            if copy is not None:
-                copies.append(copy)
-            later = siblings[first + 1 :]
-        for sibling in later:
-            if sibling.identity in self._past:
-                continue
-            if not made_since(sibling, segment.begun, segment.identity.birth):
-                continue
-            copy = self.open(sibling)
-            if copy is None or copy in copies:
-                continue
-            if copy.head and not self._is_known(copy, now, segment):
-                copies.append(copy)
-            elif copy.users == 0:
-                copy.close()
-        for copy in copies:
-            if not isinstance(copy, Archive):
-                copy.final = copy.size
-        return copies
-
-    def _copy_of(self, place: Place, siblings: list[Sibling]) -> int | None:
-        """Which sibling holds the bytes at `place`: what copytruncate copied them to."""
-        cursor = Cursor.parse(place.cursor)
-        if cursor is None or place.offset == 0:
-            return None
-        for index in reversed(range(len(siblings))):
-            sibling = siblings[index]
-            if sibling.identity.key == place.segment.identity.key:
-                continue
-            if not sibling.packed and sibling.size < place.offset:
-                continue
-            copy = self.open(sibling)
-            if copy is None:
-                continue
-            if copy.users == 0 and copy.proves(cursor):
-                return index
-            if copy.users == 0:
-                copy.close()
-        return None
 
     # -- final
 
@@ -611,13 +461,13 @@ class Chain:
     @property
     def holds_old(self) -> bool:
         """Whether a file that has lost its name is still open."""
-        return any(segment.fd >= 0 and segment.lost for segment in self._past.values())
+        return any(segment.fd >= 0 and segment.lost for segment in self.rotated.past.values())
 
     def let_go(self) -> None:
         """Close what was deleted a while ago, so that its space on the disk is free. Readers that
         had not come to its end get a gap."""
         now = self._clock()
-        for segment in list(self._past.values()):
+        for segment in list(self.rotated.past.values()):
             if not segment.lost or segment.fd < 0 or os.fstat(segment.fd).st_nlink:
                 self._deleted.pop(segment, None)
                 continue
@@ -641,16 +491,16 @@ class Chain:
 
     def before(self, segment: Segment) -> list[Sibling]:
         """The rotated files older than `segment`, oldest first. Raises nothing."""
-        siblings = scan(self.path, self.folders)
+        siblings = self.rotated.scan()
         heads = [s for s in self.segments if s.head]
-        at = self._index(siblings, segment)
+        at = self.rotated.index(siblings, segment)
         older = siblings[:at] if at is not None else siblings
         known = {s.identity.key for s in self.segments}
         keep = []
         for sibling in older:
             if sibling.identity.key in known or sibling.identity.key == segment.identity.key:
                 continue
-            candidate = self.open(sibling)
+            candidate = self.rotated.open(sibling)
             if candidate is None:
                 continue
             if not any(is_copy(candidate, other) for other in heads):
@@ -669,12 +519,12 @@ class Chain:
             if here is not first:
                 first.link = here.link or Link(here, None, copy=True)
             return
-        self._remember(first)
+        self.rotated.remember(first)
         last = first
         missing = False
         into = self.segments[0] if self.segments else None
         for sibling in following:
-            segment = self.open(sibling)
+            segment = self.rotated.open(sibling)
             if segment is None:
                 missing = True
                 continue
@@ -684,7 +534,7 @@ class Chain:
                 break
             if last.link is None or last.link.next is not segment:
                 last.link = Link(segment, "rotated", "unreadable", unsure=missing)
-            self._remember(segment)
+            self.rotated.remember(segment)
             if segment.users == 0:
                 segment.close()  # opened again by the reader that gets there
             missing = False
@@ -704,14 +554,6 @@ class Chain:
             return None
         lost = (mine for mine in self.segments if mine.lost)
         return next((mine for mine in lost if is_copy(segment, mine)), None)
-
-
-def _now(segment: Segment) -> Segment:
-    """The file of a segment as it begins at this moment."""
-    now = Segment(segment.path, -1, segment.identity, segment.codec)
-    now.size = os.fstat(segment.reopen()).st_size
-    now.head = segment.read_head()
-    return now
 
 
 def _age(st: os.stat_result) -> float:

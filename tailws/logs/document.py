@@ -25,7 +25,7 @@ from tailws.logs.chain import Chain
 from tailws.logs.locate import at_cursor
 from tailws.logs.pieces import Crowd, Forward, Pause, Piece
 from tailws.logs.segment import KEPT_HEAD, Place, Segment
-from tailws.logs.siblings import Sibling, scan
+from tailws.logs.siblings import Sibling
 from tailws.logs.source import Source, live_end
 from tailws.text.times import TimeFormat
 
@@ -191,7 +191,7 @@ class Part:
         if self._segment is not None:
             return self._segment
         assert self._sibling is not None
-        return chain.open(self._sibling)
+        return chain.rotated.open(self._sibling)
 
 
 class Document:
@@ -418,7 +418,7 @@ def _living(segments: list[Segment]) -> list[Segment]:
 
 
 def _older(chain: Chain, living: list[Segment]) -> list[Sibling]:
-    siblings = scan(chain.path, chain.folders)
+    siblings = chain.rotated.scan()
     known = {segment.identity.key for segment in chain.segments}
     for index, sibling in enumerate(siblings):
         if sibling.identity.key in known and any(s.identity == sibling.identity for s in living):
@@ -435,7 +435,7 @@ def _begins_alike(one: bytes, other: bytes) -> bool:
 
 def _look_into(chain: Chain, sibling: Sibling, facts: Facts) -> Generator[Pause, None, None]:
     """Read the head of a rotated file, and how large it is."""
-    segment = chain.open(sibling)
+    segment = chain.rotated.open(sibling)
     if segment is None:
         return
     chain.hold(segment)

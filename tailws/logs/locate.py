@@ -33,7 +33,7 @@ from tailws.logs.identity import (
     identify_path,
 )
 from tailws.logs.segment import COLD, Place, Segment
-from tailws.logs.siblings import Sibling, scan
+from tailws.logs.siblings import Sibling
 from tailws.logs.source import COLD_DELAY, Gap, live_end
 
 #: Bytes looked at in one step backwards.
@@ -147,13 +147,13 @@ def at_cursor(chain: Chain, text: str) -> Steps:
         if place is not None:
             return Located(place)
         yield None
-        siblings = scan(chain.path, chain.folders)
+        siblings = chain.rotated.scan()
         for find in (_by_inode, _by_content):
             place = yield from find(chain, cursor, siblings)
             if place is not None:
                 return Located(place)
             yield None
-        if scan(chain.path, chain.folders) == siblings:
+        if chain.rotated.scan() == siblings:
             break  # else a rotation was at work meanwhile
     return _not_found(chain, cursor, siblings)
 
@@ -175,10 +175,10 @@ def _in_chain(chain: Chain, cursor: Cursor) -> Place | None:
 
 def _born_since(chain: Chain, cursor: Cursor) -> Located:
     """The first file that was not there when the cursor was given out."""
-    siblings = scan(chain.path, chain.folders)
+    siblings = chain.rotated.scan()
     for index, sibling in enumerate(siblings):
         if not sibling.packed and sibling.identity.birth >= cursor.tail:
-            segment = chain.open(sibling)
+            segment = chain.rotated.open(sibling)
             if segment is not None:
                 chain.resume(segment, siblings[index + 1 :])
                 return Located(segment.place(0))
@@ -207,7 +207,7 @@ def _copied_since(chain: Chain, segment: Segment, cursor: Cursor, until: int | N
         return False
     older = [
         sibling
-        for sibling in made_before_rename(segment, scan(chain.path, chain.folders))
+        for sibling in made_before_rename(segment, chain.rotated.scan())
         if until is None or sibling.made < until
     ]
     return _first_copy(cursor, older, segment.identity) is not None
@@ -234,7 +234,7 @@ def _by_inode(
         except OSError:
             continue
         renamed = Sibling(path, identity, st.st_size, st.st_mtime, "", False, birth)
-        segment = chain.open(renamed)
+        segment = chain.rotated.open(renamed)
         if segment is not None and segment.proves(cursor):
             younger = [s for s in siblings if s.birth > cursor.birth]
             chain.resume(segment, younger)
@@ -248,7 +248,7 @@ def _in_sibling(
     if not cursor.offset:  # copies that were made of it since come first; they rank as older
         copy = _first_copy(cursor, siblings[:index], siblings[index].identity)
         index = copy if copy is not None else index
-    segment = chain.open(siblings[index])
+    segment = chain.rotated.open(siblings[index])
     if segment is None:
         return None
     if isinstance(segment, Archive):
@@ -271,7 +271,7 @@ def _by_content(
         sibling = siblings[index]
         if not sibling.packed and sibling.size < cursor.offset:
             continue
-        segment = chain.open(sibling)
+        segment = chain.rotated.open(sibling)
         if segment is None:
             continue
         if isinstance(segment, Archive):
@@ -297,7 +297,7 @@ def _copied_whole(
     if newest is None or newest.number != cursor.file:
         return None
     index = _first_copy(cursor, siblings, newest.identity)
-    segment = chain.open(siblings[index]) if index is not None else None
+    segment = chain.rotated.open(siblings[index]) if index is not None else None
     if index is None or segment is None:
         return None
     chain.resume(segment, siblings[index + 1 :])
@@ -327,7 +327,7 @@ def _not_found(chain: Chain, cursor: Cursor, siblings: list[Sibling]) -> Located
     same = next((at for at, sibling in plain if _is_of(cursor, sibling)), None)
     younger = (at for at, sibling in plain if sibling.birth > cursor.birth > 0)
     at = same if same is not None else next(younger, None)
-    segment = chain.open(siblings[at]) if at is not None else None
+    segment = chain.rotated.open(siblings[at]) if at is not None else None
     if at is not None and segment is not None:
         chain.resume(segment, siblings[at + 1 :])
         reason = "truncated" if same is not None else "gone"

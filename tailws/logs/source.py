@@ -562,7 +562,7 @@ class Source:
             gap = Gap(link.until - place.offset, link.reason)
         at = link.next.start
         try:
-            link.next = following = self.chain.found(link.next)
+            link.next = following = self.chain.rotated.found(link.next)
             _lay_behind(place.segment, link)
             if link.copy and following.proves_place(place):
                 start = following.place(place.offset)
@@ -606,7 +606,7 @@ class Source:
         segment = place.segment
         if segment.lost and segment.fd < 0:
             with contextlib.suppress(OSError):
-                packed = Place(self.chain.found(segment), place.offset, place.anchor)
+                packed = Place(self.chain.rotated.found(segment), place.offset, place.anchor)
                 packed.stands_for(place)
                 return Step(Crossing(None, None), packed)
             return self._gone(place, error)

@@ -57,7 +57,7 @@ def test_a_range_is_between_two_cursors(tmp_path: Path) -> None:
         chain = log.source.chain
         live = chain.segments[0].place(len(lines("live", 7))).cursor
         [sibling] = [s for s in chain.before(chain.segments[0]) if s.path.endswith(".gz")]
-        archive = chain.open(sibling)
+        archive = chain.rotated.open(sibling)
         assert archive is not None
         old = archive.place(len(lines(".gz", 2990))).cursor
         archive.close()

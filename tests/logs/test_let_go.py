@@ -108,7 +108,7 @@ def test_what_a_search_has_left_open_is_closed(log: LogFile) -> None:
     (sibling,) = scan(str(log.path))
     pool = FilePool(64)
     chain = Chain(str(log.path), Codec("auto"), time.monotonic, pool=pool)
-    left = chain.open(sibling)
+    left = chain.rotated.open(sibling)
     assert left is not None
     os.unlink(sibling.path)
     pool.sweep()

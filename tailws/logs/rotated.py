@@ -1,0 +1,206 @@
+"""The rotated files of one log, opened: each is one segment for all who ask.
+
+`siblings` says which files there are, by name; here they become segments, and are recognised by
+their bytes: a file that was compressed since it was open, a copy of one that was read already, the
+copies that copytruncate has made of the file that is followed.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from typing import NamedTuple
+from weakref import WeakValueDictionary
+
+from tailws.logs.archive import Archive
+from tailws.logs.compare import are_empty, is_copy, made_before_rename, made_since
+from tailws.logs.identity import Cursor, Identity
+from tailws.logs.segment import FilePool, Place, Segment
+from tailws.logs.siblings import Sibling, scan
+from tailws.text.lines import Codec
+
+log = logging.getLogger(__name__)
+
+#: Files remembered as read, so that none is read again under another name.
+PAST = 64
+
+
+class Copies(NamedTuple):
+    """What copytruncate has kept of a file since a place in it."""
+
+    files: list[Segment]  # oldest first
+    whole: bool = False  # the first goes on where the place is
+    saved: int = 0  # which of them, from 1 on, has what was seen of the file last; 0: none
+
+
+class Rotated:
+    """Opens the rotated files of the log at `path`, and knows which were read.
+
+    Those among `segments`, the live end's chain, are open already.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        folders: tuple[str, ...],
+        codec: Codec,
+        pool: FilePool | None,
+        segments: list[Segment],
+    ) -> None:
+        self.past: dict[Identity, Segment] = {}  # what was in the chain, latest last
+        self._path = path
+        self._folders = folders
+        self._codec = codec
+        self._pool = pool
+        self._segments = segments
+        self._opened: WeakValueDictionary[Identity, Segment] = WeakValueDictionary()
+
+    def close(self) -> None:
+        """Release all that no reader holds."""
+        for segment in list(self._opened.values()):
+            if segment.users <= 0:
+                segment.close()
+
+    def scan(self) -> list[Sibling]:
+        """Those that are there now, oldest first."""
+        return scan(self._path, self._folders)
+
+    def remember(self, segment: Segment) -> None:
+        """It is read, or will be: under no other name again."""
+        self.past.pop(segment.identity, None)
+        self.past[segment.identity] = segment
+        if len(self.past) > PAST:
+            del self.past[next(iter(self.past))]
+
+    def adopt(self, segment: Segment) -> None:
+        """Count an open segment among the descriptors that the pool bounds."""
+        segment.pool = self._pool
+        if self._pool is not None:
+            self._pool.opened(segment)
+
+    def open(self, sibling: Sibling) -> Segment | None:
+        """A rotated file as a segment, the same one for all who ask; None: it cannot be read."""
+        for segment in self._segments:
+            if segment.identity == sibling.identity and segment.lost:
+                return segment
+        opened = self._opened.get(sibling.identity)
+        try:
+            if opened is None:
+                opened = sibling.open(self._codec)
+                opened.lost = True
+                self.adopt(opened)
+                self._opened[sibling.identity] = opened
+            else:
+                opened.path = sibling.path
+                opened.reopen()
+        except OSError as error:
+            log.warning("%s: cannot be read: %s", sibling.path, error.strerror)
+            return None
+        return opened
+
+    def index(self, siblings: list[Sibling], segment: Segment) -> int | None:
+        """Which of the siblings is `segment`: by identity, or a compressed form of it by proof."""
+        for index, sibling in enumerate(siblings):
+            if sibling.identity == segment.identity:
+                return index
+        for index, sibling in enumerate(siblings):
+            if not sibling.packed:
+                continue
+            archive = self.open(sibling)
+            if archive is not None:
+                same = is_copy(archive, segment) or are_empty(archive, sibling, segment)
+                if archive.users == 0:
+                    archive.close()
+                if same:
+                    return index
+        return None
+
+    def found(self, segment: Segment) -> Segment:
+        """`segment`, opened again if it was closed, or what it was compressed to since then.
+
+        Raises OSError: neither is there.
+        """
+        try:
+            segment.reopen()
+        except OSError:
+            siblings = self.scan() if segment.lost else []
+            at = self.index(siblings, segment)
+            packed = self.open(siblings[at]) if at is not None else None
+            if packed is None:
+                raise
+            if segment.link is not None and segment.link.next is not packed:
+                packed.link = segment.link
+            return packed
+        return segment
+
+    def is_known(self, segment: Segment, now: Segment, of: Segment) -> bool:
+        """Whether it is a copy of the file as it is now, or of one that was read before `of`."""
+        shorter = segment.size <= now.size  # 0: an archive that is not unpacked yet
+        past = (past for past in self.past.values() if past.lost and past is not of)
+        return (shorter and is_copy(segment, now)) or any(is_copy(segment, old) for old in past)
+
+    # -- copies
+
+    def copies(self, place: Place) -> Copies:
+        """The copy that goes on where `place` is, and those made of what was written after the
+        truncation, if there was one. Raises OSError."""
+        segment = place.segment
+        now = as_it_is(segment)
+        siblings = made_before_rename(segment, self.scan())
+        first = self._copy_of(place, siblings)
+        files: list[Segment] = []
+        later = siblings
+        if first is not None:
+            copy = self.open(siblings[first])
+            if copy is not None:
+                files.append(copy)
+            later = siblings[first + 1 :]
+        for sibling in later:
+            if sibling.identity in self.past:
+                continue
+            if not made_since(sibling, segment.begun, segment.identity.birth):
+                continue
+            copy = self.open(sibling)
+            if copy is None or copy in files:
+                continue
+            if copy.head and not self.is_known(copy, now, segment):
+                files.append(copy)
+            elif copy.users == 0:
+                copy.close()
+        for copy in files:
+            if not isinstance(copy, Archive):
+                copy.final = copy.size
+        if not files or not files[0].proves_place(place):
+            return Copies(files)
+        # the first has what was seen last, or, if nothing was read yet, the one that begins like it
+        head = b"" if place.offset else segment.head
+        saved = (n for n, copy in enumerate(files, 1) if copy.head.startswith(head))
+        return Copies(files, whole=True, saved=next(saved, 0))
+
+    def _copy_of(self, place: Place, siblings: list[Sibling]) -> int | None:
+        """Which sibling holds the bytes at `place`: what copytruncate copied them to."""
+        cursor = Cursor.parse(place.cursor)
+        if cursor is None or place.offset == 0:
+            return None
+        for index in reversed(range(len(siblings))):
+            sibling = siblings[index]
+            if sibling.identity.key == place.segment.identity.key:
+                continue
+            if not sibling.packed and sibling.size < place.offset:
+                continue
+            copy = self.open(sibling)
+            if copy is None:
+                continue
+            if copy.users == 0 and copy.proves(cursor):
+                return index
+            if copy.users == 0:
+                copy.close()
+        return None
+
+
+def as_it_is(segment: Segment) -> Segment:
+    """The file of a segment as it begins at this moment. Raises OSError."""
+    now = Segment(segment.path, -1, segment.identity, segment.codec)
+    now.size = os.fstat(segment.reopen()).st_size
+    now.head = segment.read_head()
+    return now
