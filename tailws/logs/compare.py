@@ -13,14 +13,12 @@ from collections.abc import Iterable
 from tailws.logs.archive import Archive
 from tailws.logs.identity import Identity
 from tailws.logs.segment import KEPT_HEAD, Block, Place, Segment
-from tailws.logs.siblings import Sibling
+from tailws.logs.siblings import SECOND, Sibling
 
 #: Bytes compared to tell an editor's save from a new file. Larger files are taken for new ones.
 SAME_TEXT_MAX = 16 * 1024 * 1024
 #: Below this many bytes, equal text proves nothing: logs begin with the same banner.
 SAME_TEXT_MIN = 1024
-#: ns by which a time of a file differs from itself as a float.
-ROUNDED = 1_000
 
 # -- by bytes
 
@@ -73,10 +71,10 @@ def are_empty(archive: Segment, packed: Sibling, segment: Segment) -> bool:
         return False
     try:
         st = segment.fstat()
-        size, written = st.st_size, st.st_mtime
+        size, written = st.st_size, st.st_mtime_ns
     except OSError:  # gone
-        size, written = segment.size, segment.identity.birth / 1e9
-    return not size and abs(packed.written - written) <= 1
+        size, written = segment.size, segment.identity.birth
+    return not size and abs(packed.written - written) <= SECOND
 
 
 def same_text(old: Segment, new: Segment) -> int | None:
@@ -145,7 +143,7 @@ def begun_after(sibling: Sibling, old: Segment) -> bool:
     """Whether a sibling was begun after `old`, as far as times tell."""
     if not sibling.packed and sibling.identity.birth and old.identity.birth:
         return sibling.identity.birth > old.identity.birth
-    return sibling.written * 1000 > old.birth
+    return sibling.written > old.birth * 1_000_000
 
 
 def made_since(sibling: Sibling, begun: int, birth: int) -> bool:
@@ -154,7 +152,7 @@ def made_since(sibling: Sibling, begun: int, birth: int) -> bool:
     born = sibling.identity.birth
     if born and (born < begun or born <= birth):
         return False
-    return sibling.written * 1e9 >= begun - ROUNDED
+    return sibling.written >= begun
 
 
 def made_before_rename(segment: Segment, siblings: list[Sibling]) -> list[Sibling]:

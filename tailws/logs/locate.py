@@ -233,7 +233,7 @@ def _by_inode(
             st = os.stat(path)
         except OSError:
             continue
-        renamed = Sibling(path, identity, st.st_size, st.st_mtime, "", False, birth)
+        renamed = Sibling(path, identity, st.st_size, st.st_mtime_ns, "", False, birth)
         segment = chain.rotated.open(renamed)
         if segment is not None and segment.proves(cursor):
             younger = [s for s in siblings if s.birth > cursor.birth]

@@ -36,10 +36,12 @@ from tailws.text.lines import Codec
 
 #: Sub-directories searched for an `olddir`.
 MAX_FOLDERS = 32
-#: Times that a directory is read again because names in it changed hands meanwhile.
-TRIES = 5
+#: Seconds after which a directory in which names go on changing hands is not read again.
+UNSTEADY = 0.05
 #: ns after which no further change of a directory can have the same time: some clock ticks.
 SETTLED = 50_000_000
+#: ns; bzip2(1) keeps only the second of a file's time.
+SECOND = 1_000_000_000
 #: Directories whose last listing is kept.
 MAX_LISTINGS = 64
 #: Seconds for which a listing is believed, for file systems whose directories have no such times.
@@ -60,7 +62,7 @@ class Sibling(Struct, frozen=True):
     path: str
     identity: Identity
     size: int
-    written: float  # time of the last write, seconds since the epoch
+    written: int  # time of the last write, at the latest, ns since the epoch
     mark: str  # what rotation put into the name: "1", "20261122"
     packed: bool
     birth: int  # ms since the epoch; of what is in it, if that is another as far as times tell
@@ -69,7 +71,7 @@ class Sibling(Struct, frozen=True):
     def made(self) -> int:
         """When it was made, ns since the epoch, 0 if unknown; of what compression has made anew,
         when that was written to last, for gzip(1) keeps this time."""
-        return int(self.written * 1e9) if self.packed else self.identity.birth
+        return self.written if self.packed else self.identity.birth
 
     def open(self, codec: Codec) -> Segment:
         """Open it, wherever it was moved since. Raises OSError; ENOENT when it is gone."""
@@ -157,12 +159,18 @@ def _scan_steadily(
     directory: str, base: str, found: dict[tuple[int, int], Sibling], subs: list[str] | None
 ) -> None:
     """All that is there, though a rotation may be renumbering the files at this moment: one that
-    went from `.1` to `.2` between two of our looks would be seen under neither name."""
-    for _ in range(TRIES):
+    went from `.1` to `.2` between two of our looks would be seen under neither name. So it is read
+    until two readings agree, where its time does not say that nothing has changed."""
+    until = time.monotonic() + UNSTEADY
+    before: dict[tuple[int, int], str] | None = None
+    while True:
         here: dict[tuple[int, int], Sibling] = {}
         folders: list[str] = []
-        if _scan_one(directory, base, here, folders):
+        steady = _scan_one(directory, base, here, folders)
+        names = {key: sibling.path for key, sibling in here.items()}
+        if steady or names == before or time.monotonic() > until:
             break
+        before = names
     for key, sibling in here.items():
         found.setdefault(key, sibling)
     if subs is not None:
@@ -172,7 +180,7 @@ def _scan_steadily(
 def _scan_one(
     directory: str, base: str, found: dict[tuple[int, int], Sibling], folders: list[str]
 ) -> bool:
-    """False: a name went away, or the directory changed, while its siblings were looked at."""
+    """False: a name went away, or the directory may have changed, while we looked at its files."""
     try:
         listing = _listing(directory)
     except OSError:
@@ -197,10 +205,13 @@ def _scan_one(
         else:
             if sibling is not None:
                 found.setdefault(sibling.identity.key, sibling)
+    if not found or not steady:
+        return steady
     try:
-        return steady and (not found or os.stat(directory).st_mtime_ns == listing.changed)
+        changed = os.stat(directory).st_mtime_ns
     except OSError:
         return True
+    return changed == listing.changed and coarse_time() - changed > SETTLED
 
 
 class _Listing(NamedTuple):
@@ -250,10 +261,12 @@ def _look(path: str, match: re.Match[str]) -> Sibling | None:
     groups = match.groupdict()
     packed = bool(groups["packed"])
     birth = birth_ms(identity)
-    if packed:  # what compression has made keeps the time of the last write
-        birth = min(birth, int(st.st_mtime * 1000))
+    written = st.st_mtime_ns
+    if packed:  # what compression has made keeps the time of the last write, or its second
+        written += SECOND - 1 if written % SECOND == 0 else 0
+        birth = min(birth, written // 1_000_000)
     mark = groups.get("mark") or ""
-    return Sibling(path, identity, st.st_size, st.st_mtime, mark, packed, birth)
+    return Sibling(path, identity, st.st_size, written, mark, packed, birth)
 
 
 def _in_order(siblings: list[Sibling]) -> list[Sibling]:
