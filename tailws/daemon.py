@@ -59,7 +59,7 @@ log = logging.getLogger(__name__)
 
 Loader = Callable[[list[Problem]], Config]
 #: Seconds between two looks at whether there is something to tell about ourselves.
-TICK = 1.0
+TICK = 2.0
 #: Seconds between two looks at what systemd shows as our status.
 STATUS = 5.0
 #: Seconds for which hints are gathered at most, while they keep coming.

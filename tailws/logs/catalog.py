@@ -95,7 +95,7 @@ class Catalog:
         self._gather: Timer | None = None
         self._gather_pause = GATHER
         self._poll: Timer | None = None
-        self._round: Iterator[Entry] = iter(())
+        self._round: list[Entry] = []  # still to be looked at by the clock
         self._fast: Timer | None = None
         self._change_told = False
         self._too_many = False
@@ -184,21 +184,21 @@ class Catalog:
         self._by_name = self._rounds >= TRUSTED_ROUNDS or self._directories_changed()
         if self._by_name:
             self._rescan()
-        self._round = iter(list(self._entries.values()))
+        self._round = list(self._entries.values())
         for watched in self._watches.values():
             if watched is not None:
                 watched.events = 0
         self._poll_some()
 
     def _poll_some(self) -> None:
-        for _ in range(LOOKS_A_TURN):
-            entry = next(self._round, None)
-            if entry is None:
-                self._poll = self._loop.call_about(self._limits.files.poll, self._poll_all)
-                return
-            if self._by_name or not (self._is_named(entry) and entry.source.is_silent()):
+        some, self._round = self._round[:LOOKS_A_TURN], self._round[LOOKS_A_TURN:]
+        for entry in some:
+            if self._by_name or not (entry.source.is_silent() and self._is_named(entry)):
                 self._look(entry)
-        self._loop.defer(self._poll_some)
+        if self._round:
+            self._loop.defer(self._poll_some)
+        else:
+            self._poll = self._loop.call_about(self._limits.files.poll, self._poll_all)
 
     def _poll_unwatched(self) -> None:
         """Look more often at what the kernel does not watch for us."""

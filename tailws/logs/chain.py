@@ -340,9 +340,9 @@ class Chain:
             segment.size = size  # a preallocated file is cut to what was written into it
             return
         copies = self.rotated.copies(place)
-        if segment.lost and not copies.whole:
-            # It has lost its name, and nobody kept what it was: what is in it now is no log
-            # (shred(1), logrotate's `shred`).
+        if segment.lost and not copies.whole and size >= max(segment.size, place.offset):
+            # It has lost its name, and was written over without being cut: what is in it now is no
+            # log (shred(1), logrotate's `shred`).
             segment.final = place.offset
             unsure = refilled or self._unseen(segment, hinted=True)
             if segment.link is None:

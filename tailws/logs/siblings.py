@@ -36,8 +36,8 @@ from tailws.text.lines import Codec
 
 #: Sub-directories searched for an `olddir`.
 MAX_FOLDERS = 32
-#: Seconds after which a directory in which names go on changing hands is not read again.
-UNSTEADY = 0.05
+#: Times that a directory is read at most, because names in it changed hands meanwhile.
+TRIES = 20
 #: ns after which no further change of a directory can have the same time: some clock ticks.
 SETTLED = 50_000_000
 #: ns; bzip2(1) keeps only the second of a file's time.
@@ -161,14 +161,13 @@ def _scan_steadily(
     """All that is there, though a rotation may be renumbering the files at this moment: one that
     went from `.1` to `.2` between two of our looks would be seen under neither name. So it is read
     until two readings agree, where its time does not say that nothing has changed."""
-    until = time.monotonic() + UNSTEADY
     before: dict[tuple[int, int], str] | None = None
-    while True:
+    for _ in range(TRIES):
         here: dict[tuple[int, int], Sibling] = {}
         folders: list[str] = []
         steady = _scan_one(directory, base, here, folders)
         names = {key: sibling.path for key, sibling in here.items()}
-        if steady or names == before or time.monotonic() > until:
+        if steady or names == before:
             break
         before = names
     for key, sibling in here.items():

@@ -247,13 +247,12 @@ class Source:
     def is_silent(self) -> bool:
         """Whether it needs no look as long as its name shows the same file: nobody reads it, or
         nothing was left to do and it has the size that it had then. A tenth of a look's cost."""
-        if not self._subscribers:
-            return True
         end = self.end
-        if not self._at_rest or end is None or end.segment.fd < 0:
-            return False
+        if end is None or not self._at_rest:
+            return not self._subscribers
+        fd = end.segment.fd
         try:
-            return os.lseek(end.segment.fd, 0, os.SEEK_END) == end.offset
+            return fd >= 0 and os.lseek(fd, 0, os.SEEK_END) == end.offset
         except OSError:
             return False
 

@@ -118,11 +118,14 @@ class Loop:
         return self.call_at(self.clock() + delay, call)
 
     def call_about(self, delay: float, call: Callback) -> Timer:
-        """Call once in about `delay` seconds: what may come up to a second early comes when a
-        second of the clock begins, so that a process with nothing to do wakes once for all of it.
+        """Call once in about `delay` seconds: what may come up to a second early, two of an even
+        number, comes when such a second of the clock begins, so that a process with nothing to do
+        wakes once for all of it.
         """
         when = self.clock() + delay
-        return self.call_at(float(int(when)) if delay >= 1 else when, call)
+        if delay >= 1:
+            when -= when % (1 if delay % 2 else 2)
+        return self.call_at(when, call)
 
     def call_at(self, when: float, call: Callback) -> Timer:
         self._made += 1

@@ -74,13 +74,15 @@ _ASIDE = lazy(rb"[ \t]+// [^\"'`\n]*$", re.MULTILINE)
 _BLANK = lazy(rb"^\s+", re.MULTILINE)
 _STRING = rb"""(?:"[^"\\\n]*+(?:\\.[^"\\\n]*+)*+"|`[^`\n]*+`)"""
 _SIGN = rb"[=<>&|?:,;{}()*!\[\]]"
+#: An operator that may be a sign or begin a pattern elsewhere, between its two operands.
+_BETWEEN = rb"(?<=[\w)\]] )[-+/%](?= [\w(])"
 #: Spaces beside signs, and ends of lines behind some, which only please. Strings are kept, and
 #: lines in which more may look like one: templates in templates, regular expressions, comments.
 #: Whoever opens the page first waits for this: no way back is tried where none can help.
 _SPACED = lazy(
-    rb"""(^(?:(?=(?:[^`\n]*+`){3})|[^"`'/\n]*+(?:%s[^"`'/\n]*+)*+['/])[^\n]*$|%s)"""
-    % (_STRING, _STRING)
-    + rb"|(?=[ ;{,])(?: ?(%s*[;{,])\n| (%s+) ?|(?<=%s) )" % (_SIGN, _SIGN, _SIGN),
+    rb"""(^(?:(?=[^\n]*\$\{[^`}\n]*`)|[^"`'/\n]*+(?:(?:%s|%s)[^"`'/\n]*+)*+['/])[^\n]*$)| ?(%s)"""
+    % (_STRING, _BETWEEN, _STRING)
+    + rb"|(?=[ ;{,])(?: ?(%s*[;{,])\n| (%s+|%s) ?|(?<=%s) )" % (_SIGN, _SIGN, _BETWEEN, _SIGN),
     re.MULTILINE,
 )
 _STYLED = lazy(rb"\s*([{};,])\s*|: +")
@@ -119,7 +121,7 @@ def lean(name: str, source: bytes) -> bytes:
         return source
     source = _BLANK.sub(b"", _COMMENT.sub(b"", source))
     if name.endswith(".js"):
-        return _SPACED.sub(rb"\1\2\3", _ASIDE.sub(b"", source))
+        return _SPACED.sub(rb"\1\2\3\4", _ASIDE.sub(b"", source))
     return _STYLED.sub(lambda sign: sign[1] or b":", source)
 
 
