@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.web.acceptance import (
+    add_filter,
     click,
     contiguous,
     following,
@@ -296,6 +297,40 @@ def test_the_map_of_a_merge_is_that_of_its_largest_log(visit: Visit) -> None:
         until(lambda: all(n % 3 != 1 for n in numbers(page)), "beta is hidden")
         page.mouse.click(box["x"] + 50, box["y"] + box["height"] / 2)
         until(lambda: abs(numbers(page)[9] / count - 0.5) < 0.01, "the map of another log")
+
+
+def test_errors_of_a_merge_are_a_key_away(visit: Visit) -> None:
+    """E and e go through the errors of all logs of a merge in the order of their times, loaded or
+    not, round its ends, and with a filter as well."""
+    logs = ["alpha", "beta", "gamma"]
+    count = 12_000
+    errors = [i for i in range(count) if "ERROR" in line(i)]
+    daemon = Daemon({name: f"{name}.log" for name in logs})
+    for k, name in enumerate(logs):
+        daemon.append(f"{name}.log", *(line(i) for i in range(k, count, 3)))
+    with daemon:
+        page = visit(f"{daemon.url}#s=alpha,beta,gamma")
+        following(page, count - 1)
+
+        def reach(key: str, i: int) -> None:
+            page.keyboard.press(key)
+            what = f"{key} to line {i}"
+            until(lambda: page.locator(".row.cur", has_text=key_of(i)).count(), what)
+
+        for i in errors[:-8:-1]:
+            reach("E", i)
+        page.keyboard.press("g")
+        until(lambda: numbers(page)[:1] == [0], "the beginning")
+        for i in errors[:5]:
+            reach("e", i)
+        for i in (*errors[3::-1], errors[-1]):
+            reach("E", i)
+        reach("e", errors[0])
+        add_filter(page, "customer=c_3")
+        until(lambda: {n % 7 for n in numbers(page)} == {3}, "the filter")
+        page.keyboard.press("g")
+        for i in [i for i in errors if i % 7 == 3]:
+            reach("e", i)
 
 
 def test_open_by_name(visit: Visit) -> None:

@@ -17,78 +17,82 @@
  *   shiftKey?: boolean, isComposing?: boolean}} Press as a KeyboardEvent has it
  * @typedef {{inField?: boolean, onButton?: boolean, singleKeys?: boolean, ctrlF?: boolean}} KeyContext
  * @typedef {"Move" | "Find and filter" | "Time and marks" | "Lines" | "View" | "Logs and panes"} Group
- * @typedef {{action: string, keys: readonly string[], group: Group, text: string}} KeyRow
+ * @typedef {{action: string, keys: readonly string[], group: string, text: string}} KeyRow
  */
 
-/**
- * @param {Group} group
- * @param {string} action
- * @param {string} keys separated by spaces
- * @param {string} text
- * @returns {KeyRow}
- */
-const row = (group, action, keys, text) => ({ action, keys: keys.split(" "), group, text });
+/** Action, keys, what they do, with two spaces between. @type {Record<Group, string[]>} */
+const TABLE = {
+  Move: [
+    "stop  Space  Stop and read; when reading, a page down; at the end, follow",
+    "pageUp  b PageUp Shift+Space  Page up",
+    "pageDown  PageDown  Page down",
+    "halfDown  d Ctrl+d  Half a page down",
+    "halfUp  u Ctrl+u  Half a page up",
+    "lineDown  j ArrowDown  Next line",
+    "lineUp  k ArrowUp  Previous line",
+    "first  g Home  First line of the log",
+    "end  G End F  Go to the end and follow",
+    "left  h ArrowLeft  Sideways to the left",
+    "right  l ArrowRight  Sideways to the right",
+    "lineStart  0  Start of the line",
+    "lineEnd  $  End of the line",
+    "back  Alt+ArrowLeft  Back to where you were",
+  ],
+  "Find and filter": [
+    "find  / Ctrl+f  Find",
+    "findNext  n  Next hit",
+    "findPrevious  N  Previous hit",
+    "filter  f &  Filter: show, hide or mark lines",
+    "filtersToggle  \\  All filters off, or on again, at this line",
+    "context  c  This line in context, without filters",
+    "errorNext  e  Next error",
+    "errorPrevious  E  Previous error",
+    "warningNext  w  Next warning",
+    "warningPrevious  W  Previous warning",
+  ],
+  "Time and marks": [
+    "time  t  Go to a time",
+    "timeDisplay  T  Times: as in the file, local, UTC, since the line before",
+    "bookmark  m  Bookmark this line",
+    "bookmarkNext  '  Next bookmark",
+    "bookmarkPrevious  \"  Previous bookmark",
+  ],
+  Lines: [
+    "expand  Enter  Open or close this line",
+    "groups  Z  Open or fold all stack traces",
+    "select  v  Select lines from here",
+    "copy  y  Copy the selected lines",
+    "link  Y  Copy a link to this line",
+    "rowMenu  Shift+F10  Menu of this line",
+    "download  D  Download",
+  ],
+  View: [
+    "raw  r  Raw or formatted",
+    "wrap  z  Wrap long lines",
+    "help  ?  All keys",
+    "close  Escape  Close what is on top",
+  ],
+  "Logs and panes": [
+    "sources  s  Filter the sources",
+    "sidebar  Ctrl+b  Show or hide the sources",
+    "open  o Ctrl+k  Open a log, a view or a command",
+    "unseenPrevious  [  Previous log with new lines",
+    "unseenNext  ]  Next log with new lines",
+    "pane1  1  First pane",
+    "pane2  2  Second pane",
+    "pane3  3  Third pane",
+    "pane4  4  Fourth pane",
+    "split  |  Split the window",
+    "regionNext  F6  Next region of the page",
+    "regionPrevious  Shift+F6  Previous region of the page",
+  ],
+};
 
 /** @type {readonly KeyRow[]} */
-export const KEYS = Object.freeze([
-  row("Move", "stop", "Space", "Stop and read; when reading, a page down; at the end, follow"),
-  row("Move", "pageUp", "b PageUp Shift+Space", "Page up"),
-  row("Move", "pageDown", "PageDown", "Page down"),
-  row("Move", "halfDown", "d Ctrl+d", "Half a page down"),
-  row("Move", "halfUp", "u Ctrl+u", "Half a page up"),
-  row("Move", "lineDown", "j ArrowDown", "Next line"),
-  row("Move", "lineUp", "k ArrowUp", "Previous line"),
-  row("Move", "first", "g Home", "First line of the log"),
-  row("Move", "end", "G End F", "Go to the end and follow"),
-  row("Move", "left", "h ArrowLeft", "Sideways to the left"),
-  row("Move", "right", "l ArrowRight", "Sideways to the right"),
-  row("Move", "lineStart", "0", "Start of the line"),
-  row("Move", "lineEnd", "$", "End of the line"),
-  row("Move", "back", "Alt+ArrowLeft", "Back to where you were"),
-
-  row("Find and filter", "find", "/ Ctrl+f", "Find"),
-  row("Find and filter", "findNext", "n", "Next hit"),
-  row("Find and filter", "findPrevious", "N", "Previous hit"),
-  row("Find and filter", "filter", "f &", "Filter: show, hide or mark lines"),
-  row("Find and filter", "filtersToggle", "\\", "All filters off, or on again, at this line"),
-  row("Find and filter", "context", "c", "This line in context, without filters"),
-  row("Find and filter", "errorNext", "e", "Next error"),
-  row("Find and filter", "errorPrevious", "E", "Previous error"),
-  row("Find and filter", "warningNext", "w", "Next warning"),
-  row("Find and filter", "warningPrevious", "W", "Previous warning"),
-
-  row("Time and marks", "time", "t", "Go to a time"),
-  row("Time and marks", "timeDisplay", "T", "Times: as in the file, local, UTC, since the line before"),
-  row("Time and marks", "bookmark", "m", "Bookmark this line"),
-  row("Time and marks", "bookmarkNext", "'", "Next bookmark"),
-  row("Time and marks", "bookmarkPrevious", "\"", "Previous bookmark"),
-
-  row("Lines", "expand", "Enter", "Open or close this line"),
-  row("Lines", "groups", "Z", "Open or fold all stack traces"),
-  row("Lines", "select", "v", "Select lines from here"),
-  row("Lines", "copy", "y", "Copy the selected lines"),
-  row("Lines", "link", "Y", "Copy a link to this line"),
-  row("Lines", "rowMenu", "Shift+F10", "Menu of this line"),
-  row("Lines", "download", "D", "Download"),
-
-  row("View", "raw", "r", "Raw or formatted"),
-  row("View", "wrap", "z", "Wrap long lines"),
-  row("View", "help", "?", "All keys"),
-  row("View", "close", "Escape", "Close what is on top"),
-
-  row("Logs and panes", "sources", "s", "Filter the sources"),
-  row("Logs and panes", "sidebar", "Ctrl+b", "Show or hide the sources"),
-  row("Logs and panes", "open", "o Ctrl+k", "Open a log, a view or a command"),
-  row("Logs and panes", "unseenPrevious", "[", "Previous log with new lines"),
-  row("Logs and panes", "unseenNext", "]", "Next log with new lines"),
-  row("Logs and panes", "pane1", "1", "First pane"),
-  row("Logs and panes", "pane2", "2", "Second pane"),
-  row("Logs and panes", "pane3", "3", "Third pane"),
-  row("Logs and panes", "pane4", "4", "Fourth pane"),
-  row("Logs and panes", "split", "|", "Split the window"),
-  row("Logs and panes", "regionNext", "F6", "Next region of the page"),
-  row("Logs and panes", "regionPrevious", "Shift+F6", "Previous region of the page"),
-]);
+export const KEYS = Object.freeze(Object.entries(TABLE).flatMap(([group, rows]) => rows.map((row) => {
+  const [action, keys, text] = row.split("  ");
+  return { action, keys: keys.split(" "), group, text };
+})));
 
 /** @type {Map<string, string>} */
 const ACTIONS = new Map();

@@ -168,7 +168,7 @@ export class Pager extends Stretch {
     if (this.opening || this.stopped) return;
     for (const source of this.sources) {
       const edge = this.edges.get(source);
-      if (!edge?.above || edge.top === null || this.weave.waits(source)) continue;
+      if (!edge?.above || edge.top === null || this.weave.waits(source, false)) continue;
       this.page(source, { before: edge.top });
     }
   }
@@ -178,7 +178,7 @@ export class Pager extends Stretch {
     if (this.opening || this.attached) return;
     for (const source of this.sources) {
       const edge = this.edges.get(source);
-      if (!edge || edge.bottom === null || this.atEnd.has(source) || this.weave.waitsBelow(source)) continue;
+      if (!edge || edge.bottom === null || this.atEnd.has(source) || this.weave.waits(source, true)) continue;
       if (!this.features.has("history.after")) return this.attach();
       this.page(source, { after: edge.bottom });
     }

@@ -165,8 +165,8 @@ export class Stretch {
   /** Holds the bounds, and moves the edges to where lines were dropped. */
   trim() {
     const { above, below } = this.blocks.trim(this.host.eye());
-    this.weave.droppedAbove(above, this.edges);
-    this.weave.droppedBelow(below.reverse(), this.edges);
+    this.weave.dropped(above, this.edges, false);
+    this.weave.dropped(below.reverse(), this.edges, true);
     // The rule that says so weighs something too, and may have been all that was dropped.
     if (above.length && !this.above && this.blocks.rows) this.#beginning();
     if (below.length) {

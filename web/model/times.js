@@ -4,20 +4,17 @@
  *   findTime(line, context, from?, to?) -> {from, to, ms, digits} | null
  *   timeOf(line, context) -> ms or NaN        the same, JSON aware, for merging
  *   showTime(found, display, context, reference?) -> text that stands for the found one, or null
- *   TIME_DISPLAYS                             the order in which `T` goes through them
  *   Context = {zone, now}      zone of times without one (IANA, "UTC", "+01:00"); now in ms
  *
  * Known: ISO 8601 and its relatives (space, comma, slashes, no separators), nginx and Apache, BIND,
  * RFC 2822, syslog without a year, ctime, glog, epoch in s, ms, us and ns, a bare clock. A time
  * without a year is the nearest past one; a bare clock belongs to the last 24 hours.
  */
-import { clock, dayTime, duration, offsetAt } from "./words.js";
+import { clock, dayTime, duration, MONTHS, offsetAt } from "./words.js";
 
 /** @typedef {{zone: string, now: number, local?: string}} Context local: the reader's own zone */
 /** @typedef {{from: number, to: number, ms: number, digits: number}} FoundTime */
 /** @typedef {"file" | "local" | "utc" | "previous" | "bookmark"} TimeDisplay */
-
-export const TIME_DISPLAYS = /** @type {const} */ (["file", "local", "utc", "previous", "bookmark"]);
 
 /** A time stands in front: behind this many characters it belongs to the message. */
 const REACH = 160;
@@ -25,8 +22,7 @@ export const DAY = 86_400_000;
 /** A writer's clock may be ahead of ours by this much before "the nearest past" goes back a year. */
 const AHEAD = DAY;
 
-const MONTHS = "Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec";
-const MONTH_NUMBER = new Map(MONTHS.split("|").map((name, i) => [name, i]));
+const MONTH = MONTHS.join("|");
 const CLOCK = "(?<h>\\d\\d):(?<mi>\\d\\d):(?<s>\\d\\d)(?:[.,](?<f>\\d{1,9}))?";
 const ZONE = "(?<z> ?(?:[Zz]\\b|UTC\\b|GMT\\b|[+-]\\d\\d:\\d\\d\\b|[+-]\\d{4}\\b)|[+-]\\d\\d\\b)?";
 
@@ -39,7 +35,7 @@ const YEAR_FORMS = [
   sticky(`(?<y>\\d{4})-(?:W(?<w>\\d\\d)-(?<wd>[1-7])|(?<yd>\\d{3}))T${CLOCK}${ZONE}`),
 ];
 const DAY_FORMS = [
-  sticky(`(?<d>\\d\\d)[/ -](?<mon>${MONTHS})[/ -](?<y>\\d{4})[: ]${CLOCK}${ZONE}`),
+  sticky(`(?<d>\\d\\d)[/ -](?<mon>${MONTH})[/ -](?<y>\\d{4})[: ]${CLOCK}${ZONE}`),
 ];
 const BASIC_FORMS = [
   sticky(
@@ -48,9 +44,9 @@ const BASIC_FORMS = [
   ),
 ];
 const LETTER_FORMS = [
-  sticky(`(?<mon>${MONTHS}) {1,2}(?<d>\\d{1,2}) ${CLOCK}(?:(?: [A-Z]{3,4})? (?<y>\\d{4})\\b)?`),
+  sticky(`(?<mon>${MONTH}) {1,2}(?<d>\\d{1,2}) ${CLOCK}(?:(?: [A-Z]{3,4})? (?<y>\\d{4})\\b)?`),
   sticky(
-    `(?<mon>${MONTHS}) (?<d>\\d{1,2}), (?<y>\\d{4}),? (?<h>\\d{1,2}):(?<mi>\\d\\d):(?<s>\\d\\d)` +
+    `(?<mon>${MONTH}) (?<d>\\d{1,2}), (?<y>\\d{4}),? (?<h>\\d{1,2}):(?<mi>\\d\\d):(?<s>\\d\\d)` +
       "(?:[.,](?<f>\\d{1,9}))? (?<half>[AP]M)\\b",
   ),
   sticky(`[IWEF](?<mo>\\d\\d)(?<d>\\d\\d) ${CLOCK}`),
@@ -182,7 +178,7 @@ function dateTime(g, clockMs, context) {
     return toUtc(monday + ((Number(g.w) - 1) * 7 + Number(g.wd) - 1) * DAY + clockMs, zone);
   }
   if (g.yd !== undefined) return toUtc(Date.UTC(year, 0, Number(g.yd)) + clockMs, zone);
-  const month = g.mo !== undefined ? Number(g.mo) - 1 : (MONTH_NUMBER.get(g.mon ?? "") ?? -1);
+  const month = g.mo !== undefined ? Number(g.mo) - 1 : MONTHS.indexOf(g.mon ?? "");
   const inYear = (/** @type {number} */ y) => {
     const date = new Date(Date.UTC(y, month, Number(g.d)));
     return date.getUTCMonth() === month ? toUtc(date.getTime() + clockMs, zone) : NaN;

@@ -44,14 +44,23 @@ export class Weave {
     this.ahead.clear();
   }
 
-  /** Whether this log has lines that wait for the others. @param {string} source */
-  waits(source) {
-    return (this.back.get(source)?.length ?? 0) > 0;
+  /** Whether this log has lines that wait for the others, above the window or below it. @param {string} source @param {boolean} down */
+  waits(source, down) {
+    return (down ? this.ahead : this.back).has(source);
   }
 
-  /** Whether this log has lines below that wait for the others. @param {string} source */
-  waitsBelow(source) {
-    return (this.ahead.get(source)?.length ?? 0) > 0;
+  /**
+   * The nearest line that waits for the others, above the window or below it.
+   * @param {string} source @param {boolean} down @param {(line: string) => boolean} matches
+   */
+  nearest(source, down, matches) {
+    const blocks = (down ? this.ahead : this.back).get(source) ?? [];
+    for (const block of down ? blocks : [...blocks].reverse()) {
+      const lines = Array.from({ length: block.count }, (_, i) => matches(block.line(i)));
+      const i = down ? lines.indexOf(true) : lines.lastIndexOf(true);
+      if (i >= 0) return { source, cursor: block.start, skip: block.skip + i, time: timesOf(block, this.host.timeOf)[i] };
+    }
+    return null;
   }
 
   /**
@@ -244,39 +253,24 @@ export class Weave {
   }
 
   /**
-   * Takes back what the bounds dropped above, so that the log's edge stays a true cursor: parts of
-   * a message whose other part is still held wait here.
-   * @param {Block[]} dropped
+   * Takes back what the bounds dropped, so that the log's edge stays a true cursor: parts of a message
+   * whose other part is still held wait here.
+   * @param {Block[]} dropped from the edge on
    * @param {Map<string, Edge>} edges
+   * @param {boolean} down whether they were below
    */
-  droppedAbove(dropped, edges) {
+  dropped(dropped, edges, down) {
+    const pool = down ? this.ahead : this.back;
     for (const block of dropped) {
       const edge = edges.get(block.source);
       if (!edge || block.rule) continue;
-      if (block.part && !block.part.last) {
-        const waiting = this.back.get(block.source) ?? [];
-        waiting.push(cut(block, timesOf(block, this.host.timeOf), 0, block.count));
-        this.back.set(block.source, waiting);
+      if (block.part && !(down ? block.part.first : block.part.last)) {
+        const whole = cut(block, timesOf(block, this.host.timeOf), 0, block.count);
+        const waiting = pool.get(block.source) ?? [];
+        pool.set(block.source, down ? [whole, ...waiting] : [...waiting, whole]);
       } else {
-        this.back.delete(block.source);
-        edge.top = block.end;
-        edge.above = true;
-      }
-    }
-  }
-
-  /** @param {Block[]} dropped newest first @param {Map<string, Edge>} edges */
-  droppedBelow(dropped, edges) {
-    for (const block of dropped) {
-      const edge = edges.get(block.source);
-      if (!edge || block.rule) continue;
-      if (block.part && !block.part.first) {
-        const waiting = this.ahead.get(block.source) ?? [];
-        waiting.unshift(cut(block, timesOf(block, this.host.timeOf), 0, block.count));
-        this.ahead.set(block.source, waiting);
-      } else {
-        this.ahead.delete(block.source);
-        edge.bottom = block.start;
+        pool.delete(block.source);
+        Object.assign(edge, down ? { bottom: block.start } : { top: block.end, above: true });
       }
     }
   }

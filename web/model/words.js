@@ -15,7 +15,7 @@
  * Every function takes any number, also NaN and infinities, and always returns text.
  */
 
-const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+export const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 const DAYS = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
 const UNKNOWN = "?";
 
@@ -28,9 +28,17 @@ export function count(n) {
  * At most four characters up to a billion: what fits beside a name in a list.
  * @param {number} n
  */
-export function short(n) {
+export const short = (n) => scaled(n, ["", "k", "M", "G", "T"]);
+
+/**
+ * Sizes in powers of 1000 (SI), as `ls --si` and disk makers count.
+ * @param {number} n
+ */
+export const bytes = (n) => (Math.abs(n) < 1000 ? plural(n, "byte") : scaled(n, ["", " kB", " MB", " GB", " TB", " PB"]));
+
+/** @param {number} n @param {string[]} units of powers of 1000 */
+function scaled(n, units) {
   if (!Number.isFinite(n)) return UNKNOWN;
-  const units = ["", "k", "M", "G", "T"];
   let unit = 0;
   let value = n;
   while (Math.abs(value) >= 999.5 && unit < units.length - 1) {
@@ -48,23 +56,6 @@ export function short(n) {
 function digits(value, decimals) {
   const fixed = Math.abs(value) < 9.95 ? value.toFixed(decimals) : value.toFixed(0);
   return fixed.replace(/\.0$/, "");
-}
-
-/**
- * Sizes in powers of 1000 (SI), as `ls --si` and disk makers count.
- * @param {number} n
- */
-export function bytes(n) {
-  if (!Number.isFinite(n)) return UNKNOWN;
-  if (Math.abs(n) < 1000) return plural(n, "byte");
-  const units = ["kB", "MB", "GB", "TB", "PB"];
-  let unit = -1;
-  let value = n;
-  do {
-    value /= 1000;
-    unit += 1;
-  } while (Math.abs(value) >= 999.5 && unit < units.length - 1);
-  return `${digits(value, 1)} ${units[unit]}`;
 }
 
 /**
@@ -177,74 +168,38 @@ function zoneOffset(zone) {
 }
 
 /**
- * The parts of a moment in a zone, read from a Date whose UTC fields are the zone's.
- * @param {number} ms
- * @param {string} zone
- * @returns {Date | null} null when there is no such moment
+ * A moment in words, told by a Date whose UTC fields are those of a zone.
+ * @param {number} ms @param {string} zone @param {(at: Date) => string} tell
  */
-function inZone(ms, zone) {
-  const local = new Date(ms + offsetAt(ms, zone) * 60_000);
-  return Number.isNaN(local.getTime()) ? null : local;
+function told(ms, zone, tell) {
+  const at = new Date(ms + offsetAt(ms, zone) * 60_000);
+  return Number.isNaN(at.getTime()) ? UNKNOWN : tell(at);
 }
 
-/** @param {number} n */
-const two = (n) => String(n).padStart(2, "0");
+/** @param {Date} at */
+const clockOf = (at) => at.toISOString().slice(-13, -5);
+/** @param {Date} at */
+const dateOf = (at) => `${at.getUTCDate()} ${MONTHS[at.getUTCMonth()]} ${at.getUTCFullYear()}`;
+/** @param {Date} at */
+const dayOf = (at) => `${DAYS[at.getUTCDay()]} ${at.getUTCDate()}`;
 
-/**
- * @param {number} ms
- * @param {string} [zone]
- */
-export function clock(ms, zone = "UTC") {
-  const at = inZone(ms, zone);
-  if (!at) return UNKNOWN;
-  return `${two(at.getUTCHours())}:${two(at.getUTCMinutes())}:${two(at.getUTCSeconds())}`;
-}
+/** "14:02:06" @param {number} ms @param {string} [zone] */
+export const clock = (ms, zone = "UTC") => told(ms, zone, clockOf);
 
-/**
- * @param {number} ms
- * @param {string} [zone]
- */
-export function clockShort(ms, zone = "UTC") {
-  return clock(ms, zone).slice(0, 5);
-}
+/** "14:02" @param {number} ms @param {string} [zone] */
+export const clockShort = (ms, zone = "UTC") => clock(ms, zone).slice(0, 5);
 
-/**
- * @param {number} ms
- * @param {string} [zone]
- */
-export function date(ms, zone = "UTC") {
-  const at = inZone(ms, zone);
-  if (!at) return UNKNOWN;
-  return `${at.getUTCDate()} ${MONTHS[at.getUTCMonth()]} ${at.getUTCFullYear()}`;
-}
+/** "22 Nov 2026" @param {number} ms @param {string} [zone] */
+export const date = (ms, zone = "UTC") => told(ms, zone, dateOf);
 
-/**
- * @param {number} ms
- * @param {string} [zone]
- */
-export function dateTime(ms, zone = "UTC") {
-  const day = date(ms, zone);
-  return day === UNKNOWN ? day : `${day} ${clock(ms, zone)}`;
-}
+/** "22 Nov 2026 14:02:06" @param {number} ms @param {string} [zone] */
+export const dateTime = (ms, zone = "UTC") => told(ms, zone, (at) => `${dateOf(at)} ${clockOf(at)}`);
 
-/**
- * @param {number} ms
- * @param {string} [zone]
- */
-export function dayLabel(ms, zone = "UTC") {
-  const at = inZone(ms, zone);
-  return at ? `${DAYS[at.getUTCDay()]} ${at.getUTCDate()}` : UNKNOWN;
-}
+/** "Sun 22" @param {number} ms @param {string} [zone] */
+export const dayLabel = (ms, zone = "UTC") => told(ms, zone, dayOf);
 
-/**
- * @param {number} ms
- * @param {string} [zone]
- */
-export function dayTime(ms, zone = "UTC") {
-  const at = inZone(ms, zone);
-  if (!at) return UNKNOWN;
-  return `${dayLabel(ms, zone)} ${MONTHS[at.getUTCMonth()]} ${clock(ms, zone)}`;
-}
+/** "Sun 22 Nov 14:02:06" @param {number} ms @param {string} [zone] */
+export const dayTime = (ms, zone = "UTC") => told(ms, zone, (at) => `${dayOf(at)} ${MONTHS[at.getUTCMonth()]} ${clockOf(at)}`);
 
 /**
  * Shortens in the middle, because names of logs differ at both ends.

@@ -31,7 +31,6 @@
 import { MAX_PANES } from "../model/address.js";
 import { actionFor } from "../model/keymap.js";
 import { filterKeys } from "../model/protocol.js";
-import { TIME_DISPLAYS } from "../model/times.js";
 import { bytes, plural } from "../model/words.js";
 import { downloadDialog, help, settingsDialog, waiting } from "../view/dialogs.js";
 import { attribute, fill, h, icon, one } from "../view/dom.js";
@@ -354,9 +353,9 @@ export class Appearance {
   }
 
   nextTimes() {
-    const times = TIME_DISPLAYS[(TIME_DISPLAYS.indexOf(this.settings.get("times")) + 1) % TIME_DISPLAYS.length];
+    const [times, words] = TIMES[(TIMES.findIndex(([value]) => value === this.settings.get("times")) + 1) % TIMES.length];
     this.#setTimes(times);
-    this.host.say(`Times: ${TIMES.find(([value]) => value === times)?.[1].toLowerCase() ?? times}`);
+    this.host.say(`Times: ${words.toLowerCase()}`);
   }
 
   openSettings() {

@@ -20,6 +20,7 @@
 
 import { emptyPane, formatAddress, MAX_ADDRESS, MAX_PANES, parseAddress, tooLong } from "../model/address.js";
 import { filterKeys } from "../model/protocol.js";
+import { date } from "../model/words.js";
 import { ask, attribute, one } from "../view/dom.js";
 import { Pane } from "../view/pane.js";
 import { copy } from "../view/selection.js";
@@ -263,7 +264,7 @@ export class AddressBar {
   #explain(pane, opened) {
     if (opened.exact || !opened.to) return;
     const ms = pane.looks.timeNear(opened.to.block, opened.to.i);
-    this.host.say(`This line is no longer kept${ms === ms ? `; the log now begins on ${new Date(ms).toISOString().slice(0, 10)}` : ""}. This is the oldest one.`);
+    this.host.say(`This line is no longer kept${ms === ms ? `; the log now begins on ${date(ms)}` : ""}. This is the oldest one.`);
   }
 
   /** Copies a link to a line, by a cursor of its own. @param {Pane} pane @param {import("../model/block.js").Ref} ref */

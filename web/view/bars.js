@@ -22,7 +22,7 @@
  * @typedef {{ms: number, echo: string} | {error: string}} Reading
  */
 
-import { attribute, h, icon, iconButton, pressed, say, show, toggle } from "./dom.js";
+import { attribute, caseToggle, h, icon, iconButton, pressed, regexToggle, say, show, toggle } from "./dom.js";
 
 /** Find: it finds in what is in view at once; the daemon looks through the whole log. */
 export class FindBar {
@@ -35,8 +35,8 @@ export class FindBar {
       onkeydown: (/** @type {KeyboardEvent} */ event) => this.#key(event),
     });
     const changed = () => this.#changed();
-    this.case = toggle("Aa", "Match upper and lower case", changed);
-    this.regex = toggle(".*", "Regular expression (RE2)", changed);
+    this.case = caseToggle(changed);
+    this.regex = regexToggle(changed);
     this.word = toggle("W", "Whole words", changed);
     this.label = h("span", { class: "find-label", role: "status" });
     this.bar = h("progress", { class: "find-bar-progress", max: "1", "aria-label": "Looked through" });

@@ -100,6 +100,11 @@ export function toggle(text, title, then) {
   return button;
 }
 
+/** @param {() => void} [then] */
+export const caseToggle = (then) => toggle("Aa", "Match upper and lower case", then);
+/** @param {() => void} [then] */
+export const regexToggle = (then) => toggle(".*", "Regular expression (RE2)", then);
+
 /** @param {Element} button */
 export const pressed = (button) => button.getAttribute("aria-pressed") === "true";
 

@@ -9,12 +9,15 @@
  * @typedef {import("../model/protocol.js").Term} Term
  * @typedef {import("../model/block.js").Ref} Ref
  * @typedef {import("../model/runs.js").Mark} Mark
+ * @typedef {{source: string, cursor: string, skip: number, time: number}} Hit time: NaN where it is not known
+ * @typedef {{what: string, down: boolean, wrapped: boolean, term: string | Term, matches: (line: string) => boolean,
+ *   open: Map<number, Hit | null>, hits: Hit[]}} Seeking open: questions without an answer, and of which hit
  *
  * @typedef {object} FinderHost
  * @property {() => import("../model/feed.js").Feed} feed
  * @property {() => Ref | null} current the line from which one goes on
  * @property {(ref: Ref) => void} go to a line that is held
- * @property {(place: {cursor: string, skip: number}) => void} jump
+ * @property {(place: {cursor: string, skip: number, source: string}) => void} jump
  * @property {() => void} changed the marks are others
  * @property {(text: string) => void} say
  * @property {() => boolean} filtered
@@ -62,7 +65,7 @@ export class Finder {
     this.error = "";
     this.text = "";
     this.timer = 0;
-    /** A search for the next line, wherever it is. @type {{id: number, what: string, down: boolean, wrapped: boolean, term: string | Term} | null} */
+    /** A search for the next line, wherever it is. @type {Seeking | null} */
     this.seeking = null;
     this.refocus = () => {};
   }
@@ -206,41 +209,76 @@ export class Finder {
         return;
       }
     }
-    this.#seekFar(term, down, what, false);
+    this.#seekFar(matches, term, down, what, false);
   }
 
-  /** @param {string | Term} term @param {boolean} down @param {string} what @param {boolean} wrapped */
-  #seekFar(term, down, what, wrapped) {
+  /**
+   * Beyond what is shown: in the lines of a merge that wait for the others, and in the rest of each log.
+   * @param {(line: string) => boolean} matches @param {string | Term} term @param {boolean} down @param {string} what @param {boolean} wrapped
+   */
+  #seekFar(matches, term, down, what, wrapped) {
     const feed = this.host.feed();
     const more = down ? feed.below : feed.above;
-    const [source] = feed.sources;
-    if (!this.features.has("find") || feed.merged || (!more && wrapped)) {
+    if (!this.features.has("find") || (!more && wrapped)) {
       this.host.say(more ? `No further ${what} in the lines that are loaded.` : `No further ${what}.`);
       return;
     }
-    const edge = feed.edges.get(source);
-    const cursor = wrapped || !more ? undefined : ((down ? edge?.bottom : edge?.top) ?? undefined);
-    const id = ++feed.ids;
-    this.seeking = { id, what, down, wrapped: wrapped || !more, term };
-    feed.host.send({
-      type: "find", id, source, pattern: term, forward: down, limit: 1, ...(cursor ? { cursor } : {}), ...filterKeys(feed.filter),
-    });
+    const again = wrapped || !more;
+    /** @type {Seeking} */
+    const seeking = { what, down, wrapped: again, term, matches, open: new Map(), hits: [] };
+    this.seeking = seeking;
+    for (const source of feed.sources) {
+      const near = again ? null : feed.weave.nearest(source, down, matches);
+      if (near) seeking.hits.push(near);
+      if (near) continue;
+      const edge = feed.edges.get(source);
+      const cursor = again ? undefined : ((down ? edge?.bottom : edge?.top) ?? undefined);
+      seeking.open.set(++feed.ids, null);
+      feed.host.send({
+        type: "find", id: feed.ids, source, pattern: term, forward: down, limit: 1, ...(cursor ? { cursor } : {}), ...filterKeys(feed.filter),
+      });
+    }
+    this.#choose(seeking);
+  }
+
+  /** Goes to the nearest of what was found, once all logs have answered. @param {Seeking} seeking */
+  #choose(seeking) {
+    const { open, hits, down, wrapped, what } = seeking;
+    if (open.size) return;
+    const feed = this.host.feed();
+    const untold = hits.length > 1 ? hits.filter(({ time }) => time !== time) : [];
+    for (const hit of untold) {
+      open.set(++feed.ids, hit);
+      feed.host.send({ type: "locate", source: hit.source, cursor: hit.cursor, skip: hit.skip, ...filterKeys(feed.filter), id: feed.ids });
+    }
+    if (untold.length) return;
+    this.seeking = null;
+    const hit = hits.reduce((best, one) => (down ? one.time < best.time : one.time > best.time) ? one : best, hits[0]);
+    if (hit) {
+      if (wrapped) this.host.say(down ? "From the beginning of the log again" : "From the end of the log again");
+      this.host.jump({ cursor: hit.cursor, skip: hit.skip, source: hit.source });
+    } else if (!wrapped) this.#seekFar(seeking.matches, seeking.term, down, what, true);
+    else this.host.say(`There is no ${what}.`);
+  }
+
+  /** @param {import("../model/protocol.js").Located} head @returns {boolean} whether it was asked for here */
+  located({ id = -1, time = -Infinity }) {
+    const hit = this.seeking?.open.get(id);
+    if (!this.seeking || !hit) return false;
+    hit.time = time;
+    this.seeking.open.delete(id);
+    this.#choose(this.seeking);
+    return true;
   }
 
   /** @param {import("../model/protocol.js").Found} head */
   found(head) {
     const { seeking } = this;
-    if (seeking && head.id === seeking.id) {
+    if (seeking?.open.has(head.id)) {
       const [hit] = head.hits;
-      if (hit) {
-        this.seeking = null;
-        if (seeking.wrapped) this.host.say(seeking.down ? "From the beginning of the log again" : "From the end of the log again");
-        this.host.jump({ cursor: hit.cursor, skip: hit.skip ?? 0 });
-      } else if (head.done) {
-        this.seeking = null;
-        if (!seeking.wrapped) this.#seekFar(seeking.term, seeking.down, seeking.what, true);
-        else this.host.say(`There is no ${seeking.what}.`);
-      }
+      if (hit) seeking.hits.push({ source: head.source, cursor: hit.cursor, skip: hit.skip ?? 0, time: NaN });
+      if (hit || head.done) seeking.open.delete(head.id);
+      this.#choose(seeking);
       return;
     }
     if (this.finding?.found(head) || this.behind?.found(head)) {
@@ -282,7 +320,7 @@ export class Finder {
   /** @param {string} message @param {number | undefined} id @returns {boolean} whether it was about a search */
   failed(message, id) {
     if (id === undefined) return false;
-    if (this.seeking?.id === id) this.seeking = null;
+    if (this.seeking?.open.has(id)) this.seeking = null;
     else if (this.finding?.id === id) this.finding.done = true;
     else return false;
     this.error = message;
@@ -307,7 +345,7 @@ export class Finder {
       label: finding ? finding.label(this.#here()) : this.matcher && !whole ? `${count(this.#held())} hits in the lines that are loaded` : "",
       share: finding?.share ?? 0, progress: finding?.progress() ?? "", running: finding !== null && !finding.done,
       error: this.error, hidden: hidden > 0 ? `also in ${plural(hidden, "hidden line")}` : "",
-      note: !whole ? `in the lines that are loaded${merged ? "; of one log in all of it" : ""}` : this.host.filtered() ? "in the lines that the filter shows" : "in the whole log, newest first",
+      note: !whole ? `in the lines that are loaded${merged ? "; the arrows go on in all of the logs" : ""}` : this.host.filtered() ? "in the lines that the filter shows" : "in the whole log, newest first",
     });
   }
 

@@ -41,7 +41,7 @@
  */
 
 import { bodyOf, MAX_CHIPS, parseBody, parseTyped, PRESETS, typedOf } from "../model/filters.js";
-import { ask, attribute, fill, h, icon, iconButton, press, pressed, say, show, toggle } from "./dom.js";
+import { ask, attribute, caseToggle, fill, h, icon, iconButton, press, pressed, regexToggle, say, show } from "./dom.js";
 
 export class Header {
   /** @param {HeaderHost} host */
@@ -168,8 +168,8 @@ export class FilterBar {
     });
     this.kind = h("select", { class: "chip-kind", "aria-label": "What it does" },
       ...Object.entries(WORD).map(([value, text]) => h("option", { value }, text)));
-    this.regex = toggle(".*", "Regular expression (RE2)");
-    this.case = toggle("Aa", "Match upper and lower case");
+    this.regex = regexToggle();
+    this.case = caseToggle();
     this.options = h("span", { class: "chip-options", hidden: true }, this.kind, this.case, this.regex);
     this.list = h("span", { class: "chips", role: "list", "aria-label": "Filters" });
     this.box = h("div", { class: "chip-box" }, this.list, this.field, this.options, h("kbd", null, "f"));

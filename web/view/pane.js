@@ -364,7 +364,7 @@ export class Pane extends Reader {
     else if (head.type === "outline" && head.id === this.matching.id) this.matching.lines = total(head.buckets);
     else if (head.type === "outline" && this.finder.outline(head)) return;
     else if (head.type === "extent" || head.type === "outline") this.map.message(head);
-    else if (head.type === "located" && this.map.message(head)) return;
+    else if (head.type === "located" && (this.map.message(head) || this.finder.located(head))) return;
     else if (head.type === "error" && this.finder.failed(head.message, head.id)) return;
     else this.feed.message(head, body);
   }

@@ -290,13 +290,17 @@ export class Reader extends Viewport {
     const { paper } = this;
     const chips = look.chips.length * 130;
     const from = this.gutter() + (look.content?.cells ?? 0) * paper.cell + 3 + chips;
-    this.tools.show([
-      { text: "Copy", title: "Copy this line  y", act: () => this.host.copy(this.lineOf(ref)) },
-      ...(this.features.has("locate") ? [{ text: "Link", title: "Copy a link to this line  Y", act: () => this.host.link(ref) }] : []),
-      ...(this.filtered ? [{ text: "In context", title: "This line without filters  c", act: () => { this.select(ref); this.context(); } }] : []),
-      { text: "…", title: "More  Shift F10", act: () => this.rowMenu(ref) },
-    ], row.y, from, paper.left + paper.width);
+    this.tools.show([...this.actionsOf(ref), { text: "More", key: "Shift F10", act: () => this.rowMenu(ref) }], row.y, from, paper.left + paper.width);
     return undefined;
+  }
+
+  /** What one does most with a line. @param {Ref} ref */
+  actionsOf(ref) {
+    return [
+      { text: "Copy line", key: "y", act: () => this.host.copy(this.lineOf(ref)) },
+      ...(this.features.has("locate") ? [{ text: "Copy link", key: "Y", act: () => this.host.link(ref) }] : []),
+      ...(this.filtered ? [{ text: "In context", key: "c", act: () => { this.select(ref); this.context(); } }] : []),
+    ];
   }
 
   /** The menu of a line. @param {Ref} ref */
@@ -309,10 +313,8 @@ export class Reader extends Viewport {
     const act = this.host.act;
     this.select(ref);
     this.host.menu({ x: Math.max(box.left, this.paper.el.getBoundingClientRect().left) + 60, y: box.top + this.paper.line }, [
-      { text: "Copy line", key: "y", act: () => this.host.copy(line) },
+      ...this.actionsOf(ref),
       ...(removed ? [{ text: `Copy with ${count(removed)} control characters`, act: () => this.host.copy(line, true) }] : []),
-      ...(this.features.has("locate") ? [{ text: "Copy link", key: "Y", act: () => this.host.link(ref) }] : []),
-      ...(this.filtered ? [{ text: "In context", key: "c", act: () => this.context() }] : []),
       { text: "Open", key: "Enter", act: () => this.expand(ref) },
       { text: "Bookmark", key: "m", act: () => act("bookmark") },
       { text: "Select lines from here", key: "v", act: () => act("select") },

@@ -20,7 +20,7 @@
  *   i: number, cls: string, flags: string, expansion: HTMLElement | null, drawn: number}} Row
  *   label: what stands before the text, the line's number or the name of its log; drawn: characters
  *   in the document, Infinity for all
- * @typedef {{text: string, title: string, act: () => void}} Tool
+ * @typedef {{text: string, key: string, act: () => void}} Tool
  */
 
 import { Display } from "../model/cells.js";
@@ -341,7 +341,7 @@ export class RowTools {
     if (key !== this.key) {
       this.key = key;
       this.tools = tools;
-      fill(this.el, ...tools.map((tool, k) => h("button", { tabindex: "-1", title: tool.title, onclick: () => this.tools?.[k]?.act() }, tool.text)));
+      fill(this.el, ...tools.map((tool, k) => h("button", { tabindex: "-1", title: `${tool.text}  ${tool.key}`, onclick: () => this.tools?.[k]?.act() }, tool.text)));
     }
     this.tools = tools;
     show(this.el, true);

@@ -44,20 +44,14 @@ export class Status {
     const key = JSON.stringify(facts);
     if (key === this.key) return;
     this.key = key;
-    if (!facts) {
-      fill(this.mode);
-      show(this.button, false);
-      show(this.errors, false);
-      show(this.hint, false);
-      fill(this.right);
-      return;
-    }
+    for (const part of [this.mode, this.new, this.hint, this.right]) show(part, facts !== null);
+    if (!facts) return;
     this.mode.className = `mode ${facts.following ? "following" : "reading"}`;
     say(this.mode, facts.following ? "Following" : "Reading");
     show(this.button, !facts.following);
     say(this.lines, facts.lines ? plural(facts.lines, "new line") : "To the end");
     show(this.errors, !facts.following && facts.errors > 0);
-    say(this.errors, `${count(facts.errors)} ${facts.errors === 1 ? "error" : "errors"}`);
+    say(this.errors, plural(facts.errors, "error"));
     show(this.hint, facts.hint !== "");
     say(this.hintText, facts.hint);
     fill(this.right, ...facts.right.map(([before, figure, after]) => h("span", { class: "fact" },
