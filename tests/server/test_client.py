@@ -30,7 +30,7 @@ KEY = b"dGhlIHNhbXBsZSBub25jZQ=="
 BUFFER = 16 * 1024
 PING_AFTER, PING_TIMEOUT, CLOSE_TIMEOUT = 25.0, 20.0, 5.0
 #: A round may come that much later than what it looks for.
-ROUND = 1.0
+ROUND = 2.0
 
 
 class Server:
@@ -326,7 +326,7 @@ def test_a_busy_log_does_not_hide_that_nobody_is_there(server: Server) -> None:
     browser = server.browser("?source=app&lines=0")
     server.until(lambda: browser.of_type("subscribed"), "the subscription")
     browser.reads = False
-    for _ in range(int(PING_AFTER + PING_TIMEOUT) // 2):
+    for _ in range(int(PING_AFTER + PING_TIMEOUT + 2 * ROUND) // 2):
         server.write(1)
     server.until(server.is_let_go, "the client to be let go")
 
