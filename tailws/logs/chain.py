@@ -223,7 +223,9 @@ class Chain:
 
     def _same_file(self, newest: Segment) -> bool:
         """Equal device and inode mean the same file only while it is held open."""
-        return newest.fd >= 0 or identify_path(self.path) == newest.identity
+        with contextlib.suppress(OSError):
+            return newest.fd >= 0 or identify_path(self.path) == newest.identity
+        return False
 
     def _no_file(self, state: str, reason: str) -> bool:
         changed = state != self.state

@@ -10,6 +10,7 @@ bytes alone have to prove a place.
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import re
 import time
@@ -72,20 +73,25 @@ class _Statx(ctypes.Structure):
 
 _AT_FDCWD = -100
 _AT_EMPTY_PATH = 0x1000
+_STATX_INO = 0x100
 _STATX_BTIME = 0x800
 _CLOCK_REALTIME_COARSE = 5  # clock_gettime(2); not in Python's time module
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def _birth(dirfd: int, path: bytes, flags: int) -> int:
-    """Birth time in ns, or 0 where libc, the kernel or the file system has none."""
+def _birth(dirfd: int, path: bytes, flags: int, st: os.stat_result) -> int:
+    """Birth time in ns, or 0 where libc, the kernel or the file system has none.
+
+    Raises FileNotFoundError: `st` is of the file that had the name before a rotation.
+    """
     statx = getattr(_libc, "statx", None)
     if statx is None:
         return 0
     buf = _Statx()
-    if statx(dirfd, path, flags, _STATX_BTIME, ctypes.byref(buf)) != 0:
-        return 0
-    if not buf.mask & _STATX_BTIME:
+    failed = statx(dirfd, path, flags, _STATX_INO | _STATX_BTIME, ctypes.byref(buf)) != 0
+    if ctypes.get_errno() == errno.ENOENT if failed else buf.ino != st.st_ino:
+        raise FileNotFoundError(errno.ENOENT, "another file has the name now", os.fsdecode(path))
+    if failed or not buf.mask & _STATX_BTIME:
         return 0
     return int(buf.btime.sec) * 1_000_000_000 + int(buf.btime.nsec)
 
@@ -93,13 +99,16 @@ def _birth(dirfd: int, path: bytes, flags: int) -> int:
 def identify(fd: int, st: os.stat_result | None = None) -> Identity:
     """The identity of an open file. Raises OSError as fstat(2) does."""
     st = st if st is not None else os.fstat(fd)
-    return Identity(st.st_dev, st.st_ino, _birth(fd, b"", _AT_EMPTY_PATH))
+    return Identity(st.st_dev, st.st_ino, _birth(fd, b"", _AT_EMPTY_PATH, st))
 
 
 def identify_path(path: str, st: os.stat_result | None = None) -> Identity:
-    """The identity of what `path` names, symbolic links followed. Raises OSError."""
+    """The identity of what `path` names, symbolic links followed.
+
+    Raises OSError; ENOENT also when it names another file by now than that of `st`.
+    """
     st = st if st is not None else os.stat(path)
-    return Identity(st.st_dev, st.st_ino, _birth(_AT_FDCWD, os.fsencode(path), 0))
+    return Identity(st.st_dev, st.st_ino, _birth(_AT_FDCWD, os.fsencode(path), 0, st))
 
 
 class Cursor(NamedTuple):

@@ -226,11 +226,11 @@ def _by_inode(
     known = {segment.identity for segment in chain.segments}
     for path in find_inode(chain.path, cursor.file):
         try:
-            identity = identify_path(path)
+            st = os.stat(path)
+            identity = identify_path(path, st)
             birth = birth_ms(identity)
             if identity in known or birth > cursor.birth:
                 continue
-            st = os.stat(path)
         except OSError:
             continue
         renamed = Sibling(path, identity, st.st_size, st.st_mtime_ns, "", False, birth)

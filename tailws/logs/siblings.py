@@ -161,12 +161,12 @@ def _scan_steadily(
     """All that is there, though a rotation may be renumbering the files at this moment: one that
     went from `.1` to `.2` between two of our looks would be seen under neither name. So it is read
     until two readings agree, where its time does not say that nothing has changed."""
-    before: dict[tuple[int, int], str] | None = None
+    before: dict[Identity, str] | None = None
     for _ in range(TRIES):
         here: dict[tuple[int, int], Sibling] = {}
         folders: list[str] = []
         steady = _scan_one(directory, base, here, folders)
-        names = {key: sibling.path for key, sibling in here.items()}
+        names = {sibling.identity: sibling.path for sibling in here.values()}
         if steady or names == before:
             break
         before = names

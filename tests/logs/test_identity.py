@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -46,8 +47,13 @@ def test_another_file_under_the_same_name_is_another(tmp_path: Path) -> None:
     first = identify_path(str(path))
     other = tmp_path / "b"
     other.write_bytes(b"")
+    before = os.stat(path)
     os.replace(other, path)
     assert identify_path(str(path)) != first
+    for _ in range(2):
+        with pytest.raises(FileNotFoundError):
+            identify_path(str(path), before)
+        path.unlink(missing_ok=True)
 
 
 def test_a_file_is_found_by_its_inode_under_any_name(tmp_path: Path) -> None:
