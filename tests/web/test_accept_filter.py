@@ -121,6 +121,21 @@ def test_what_only_the_daemon_refuses_is_shown_on_the_chip(visit: Visit, daemon:
     assert customers(page) == {"5"}
 
 
+def test_many_filters_stay_in_their_field(visit: Visit, daemon: Daemon) -> None:
+    """However many chips there are, all of them stand in the field, and on nothing else."""
+    words = "".join(f"&mark=customer=c_{k}+and+more" for k in range(9))
+    page = visit(f"{daemon.url}#s=app{words}", viewport={"width": 1000, "height": 700})
+    until(lambda: page.locator(".chip").count() == 9)
+    field = page.locator(".chip-box").bounding_box()
+    for chip in page.locator(".chip").all():
+        box = chip.bounding_box()
+        assert field["x"] <= box["x"]
+        assert box["x"] + box["width"] <= field["x"] + field["width"]
+        assert field["y"] <= box["y"]
+        assert box["y"] + box["height"] <= field["y"] + field["height"]
+    assert page.locator(".scroller").bounding_box()["y"] >= field["y"] + field["height"]
+
+
 def test_looking_for_what_is_rare_tells_how_far_it_is(visit: Visit) -> None:
     """A filter that matches nothing near says how far it looked; one that matches nothing at all
     says so and offers the way back."""

@@ -29,7 +29,7 @@
 import { compile, Finding, Terms, toRe2 } from "../model/find.js";
 import { levelOf } from "../model/levels.js";
 import { filterKeys } from "../model/protocol.js";
-import { count, plural } from "../model/words.js";
+import { plural } from "../model/words.js";
 import { FindBar } from "./bars.js";
 
 /** The daemon is asked when the typing pauses for this long, ms. */
@@ -342,10 +342,10 @@ export class Finder {
     const { whole } = this;
     const { merged } = this.host.feed();
     this.bar.set({
-      label: finding ? finding.label(this.#here()) : this.matcher && !whole ? `${count(this.#held())} hits in the lines that are loaded` : "",
+      label: finding ? finding.label(this.#here()) : this.matcher && !whole ? plural(this.#held(), "hit") : "",
       share: finding?.share ?? 0, progress: finding?.progress() ?? "", running: finding !== null && !finding.done,
       error: this.error, hidden: hidden > 0 ? `also in ${plural(hidden, "hidden line")}` : "",
-      note: !whole ? `in the lines that are loaded${merged ? "; the arrows go on in all of the logs" : ""}` : this.host.filtered() ? "in the lines that the filter shows" : "in the whole log, newest first",
+      note: !whole ? `in the lines that are loaded${merged ? "; the arrows go beyond" : ""}` : this.host.filtered() ? "in the lines that the filter shows" : "in the whole log, newest first",
     });
   }
 
