@@ -82,7 +82,7 @@ _BETWEEN = rb"(?<=[\w)\]] )[-+/%](?= [\w(])"
 _SPACED = lazy(
     rb"""(^(?:(?=[^\n]*\$\{[^`}\n]*`)|[^"`'/\n]*+(?:(?:%s|%s)[^"`'/\n]*+)*+['/])[^\n]*$)| ?(%s)"""
     % (_STRING, _BETWEEN, _STRING)
-    + rb"|(?=[ ;{,])(?: ?(%s*[;{,])\n| (%s+|%s) ?|(?<=%s) )" % (_SIGN, _SIGN, _BETWEEN, _SIGN),
+    + rb"|(?=[ ;{},])(?: ?(%s*[;{},])\n| (%s+|%s) ?|(?<=%s) )" % (_SIGN, _SIGN, _BETWEEN, _SIGN),
     re.MULTILINE,
 )
 _STYLED = lazy(rb"\s*([{};,])\s*|: +")
