@@ -29,7 +29,7 @@ class Lines(Section, frozen=True):
     ] = 64
     window_bytes: Annotated[
         int, size("The memory that these blocks may take for each source.", 0, 2**30)
-    ] = 512 << 10
+    ] = 384 << 10
     block_bytes: Annotated[
         int,
         size(

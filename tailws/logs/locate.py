@@ -294,7 +294,7 @@ def _copied_whole(
     """For a cursor at the start of a file that was copied and truncated since: the first copy."""
     yield None
     newest = chain.newest
-    if newest is None or newest.number != cursor.file:
+    if newest is None or not _is_of(cursor, newest):
         return None
     index = _first_copy(cursor, siblings, newest.identity)
     segment = chain.rotated.open(siblings[index]) if index is not None else None

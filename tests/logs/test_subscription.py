@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from tailws.logs import subscription
+from tailws.logs.identity import Cursor, birth_ms, file_number, identify_path
 from tailws.logs.subscription import Begin, Subscription, View
 from tailws.text.match import Filter, Term
 from tests.logs.support import Daemon, LogFile, Reader, payload
@@ -282,3 +284,26 @@ def test_a_long_record_goes_on_however_far_its_head_is(daemon: Daemon) -> None:
         daemon.turn()
         reader.read()
     assert reader.lines == [HEAD] + [FRAME] * 900
+
+
+def test_a_number_that_went_to_a_later_file_leads_nobody_past_what_is_between(
+    tmp_path: Path,
+) -> None:
+    """Back at the start of a file that was compressed: the number of its inode is now that of the
+    live file, which was copied and truncated. The copy is not what comes next."""
+    log = LogFile(tmp_path / "app.log")
+    log.write(b"one\n")
+    os.close(log.rotate())
+    log.write(b"two\n")
+    log.copytruncate()
+    daemon = Daemon(log.path)
+    live = identify_path(str(log.path))
+    before = birth_ms(live) - 10_000
+    cursor = Cursor(file_number(live), before, 0, 0, before * 1_000_000)
+    reader = Reader().connect(daemon, Begin(cursor=str(cursor)))
+    for _ in range(5):
+        daemon.turn()
+        reader.read()
+    assert reader.items == [None, b"one", b"two"]
+    daemon.close()
+    log.close()
