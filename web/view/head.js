@@ -1,6 +1,6 @@
 /**
- * The head of a pane: which logs it shows, and how; and its filter, one field and a chip for each
- * condition.
+ * The head of a pane: which logs it shows, and how; and its filter: one field, a chip for each
+ * condition, and how much of the log it shows.
  *
  * @typedef {{name: string, label: string, colour: string, rate: string, hidden: boolean}} LogChip
  * @typedef {object} HeaderState
@@ -28,6 +28,7 @@
  * @property {typeof import("./dialogs.js").menu} menu
  * @typedef {import("../model/filters.js").Chip} Chip
  * @typedef {import("../model/filters.js").ChipKind} ChipKind
+ * @typedef {import("./pane.js").Pane} Pane
  * @typedef {object} FilterState
  * @property {Chip[]} chips
  * @property {Map<Chip, string>} errors a sentence for each chip that is refused
@@ -41,7 +42,13 @@
  */
 
 import { bodyOf, MAX_CHIPS, parseBody, parseTyped, PRESETS, typedOf } from "../model/filters.js";
+import { total } from "../model/mapscale.js";
+import { filterKeys } from "../model/protocol.js";
+import { count, plural, short } from "../model/words.js";
 import { ask, attribute, caseToggle, fill, h, icon, iconButton, press, pressed, regexToggle, say, show } from "./dom.js";
+
+/** Seconds over which the lines that are shown are counted: as many as make the rate of a log. */
+const SECONDS = 12;
 
 export class Header {
   /** @param {HeaderHost} host */
@@ -303,6 +310,59 @@ export class FilterBar {
       } else this.host.leave();
     }
     return undefined;
+  }
+}
+
+/** How much of the log is shown: by the second where lines come, else of the whole. */
+export class Tally {
+  /** @param {Pane} pane */
+  constructor(pane) {
+    this.pane = pane;
+    /** Lines that came in this second, and in each of the last ones. */
+    this.came = 0;
+    /** @type {number[]} */
+    this.seconds = [];
+    /** Lines a second of these logs, shown or not. */
+    this.rate = 0;
+    /** How many lines of the whole log the filter shows: the outline that tells it. */
+    this.matching = { id: 0, of: "", lines: 0 };
+  }
+
+  /** A second has passed. @param {number} rate lines a second of these logs */
+  tick(rate) {
+    this.seconds = [this.came, ...this.seconds].slice(0, SECONDS);
+    this.came = 0;
+    this.rate = rate;
+    const { features, filtered, feed } = this.pane;
+    if (features.has("outline") && filtered && !feed.merged && !feed.opening) this.#ask();
+  }
+
+  /** Asks how many lines of the whole log the filter shows, once for each. */
+  #ask() {
+    const { feed, host } = this.pane;
+    const [source] = feed.sources;
+    const of = JSON.stringify([source, feed.filter]);
+    if (!source || this.matching.of === of) return;
+    this.matching = { id: ++feed.ids, of, lines: 0 };
+    host.send({ type: "outline", id: this.matching.id, source, buckets: 1, ...filterKeys(feed.filter) });
+  }
+
+  /** @param {import("../model/protocol.js").Outline} head @returns {boolean} whether it was asked for here */
+  outline({ id, buckets }) {
+    if (id !== this.matching.id) return false;
+    this.matching.lines = total(buckets);
+    return true;
+  }
+
+  words() {
+    const { feed, filtered, following, whole } = this.pane;
+    const shown = this.seconds.reduce((sum, lines) => sum + lines, 0) / Math.max(1, this.seconds.length);
+    if (filtered && following && this.rate) return `${count(shown)} of ${count(Math.max(shown, this.rate))} lines/s shown`;
+    const { attached, above, merged, blocks } = feed;
+    const held = attached && !above && !merged;
+    if (!filtered) return held && blocks.lines ? plural(blocks.lines, "line") : whole ? `about ${short(whole)} lines` : "";
+    const some = held ? count(blocks.lines) : this.matching.lines && `about ${short(this.matching.lines)}`;
+    return some && whole ? `${some} of ${short(whole)}` : "";
   }
 }
 

@@ -19,20 +19,19 @@
  * @typedef {import("./viewport.js").ViewHost & import("./reader.js").LineHost & LogHost} PaneHost
  */
 
-import { resolve, ruleBlock, same } from "../model/block.js";
+import { resolve, ruleBlock } from "../model/block.js";
 import { detectFormat } from "../model/fields.js";
 import { filterOf, marksOf } from "../model/filters.js";
 import { parseGoTo } from "../model/goto.js";
 import { END } from "../model/layout.js";
 import { countLevels } from "../model/levels.js";
-import { total } from "../model/mapscale.js";
-import { filterKeys } from "../model/protocol.js";
-import { clock, clockShort, count, dateTime, duration, plural, short } from "../model/words.js";
+import { clock, clockShort, dateTime } from "../model/words.js";
 import { fill, h, show } from "./dom.js";
-import { FilterBar, Header } from "./head.js";
+import { FilterBar, Header, Tally } from "./head.js";
 import { Finder } from "./finder.js";
 import { LogMap } from "./map.js";
 import { Reader } from "./reader.js";
+import { factsOf, noticeOf } from "./status.js";
 import { TimeBox } from "./bars.js";
 import { THIRD } from "./viewport.js";
 
@@ -46,13 +45,8 @@ const HELD = 2000;
 const AWAITED = 20_000;
 /** Lines of a log that is read to its beginning at once. */
 const SHORT = 2000;
-/** Seconds over which the lines that are shown are counted: as many as make the rate of a log. */
-const SECONDS = 12;
 /** Lines that decide on the format of a log. */
 const SAMPLE = 200;
-
-/** What is said in place of a log that cannot be followed. @type {Record<string, string>} */
-const ABSENT = { missing: "Not there yet", unreadable: "This log cannot be read", "not-a-file": "This is not a file with lines" };
 
 /** @extends {Reader<PaneHost>} */
 export class Pane extends Reader {
@@ -150,14 +144,7 @@ export class Pane extends Reader {
     this.awaited = 0;
     /** The last line that was there when nobody looked any more. @type {Ref | null} */
     this.leftAt = null;
-    /** Lines that came in this second, and in each of the last ones. */
-    this.came = 0;
-    /** @type {number[]} */
-    this.seconds = [];
-    /** Lines a second of these logs, shown or not. */
-    this.rate = 0;
-    /** How many lines of the whole log the filter shows: the outline that tells it. */
-    this.matching = { id: 0, of: "", lines: 0 };
+    this.tally = new Tally(this);
     this.behindBytes = 0;
   }
 
@@ -361,8 +348,7 @@ export class Pane extends Reader {
   message(head, body) {
     if (head.type === "found") this.finder.found(head);
     else if (head.type === "behind") this.behindBytes = head.bytes;
-    else if (head.type === "outline" && head.id === this.matching.id) this.matching.lines = total(head.buckets);
-    else if (head.type === "outline" && this.finder.outline(head)) return;
+    else if (head.type === "outline" && (this.tally.outline(head) || this.finder.outline(head))) return;
     else if (head.type === "extent" || head.type === "outline") this.map.message(head);
     else if (head.type === "located" && (this.map.message(head) || this.finder.located(head))) return;
     else if (head.type === "error" && this.finder.failed(head.message, head.id)) return;
@@ -388,7 +374,7 @@ export class Pane extends Reader {
     this.flows();
     if (!live) return;
     this.lastLine = Date.now();
-    this.came += lines;
+    this.tally.came += lines;
     this.host.news(lines, errors, text);
   }
 
@@ -396,7 +382,7 @@ export class Pane extends Reader {
   opened(opened) {
     const { layout, paper } = this;
     this.widest = this.newestT = 0;
-    this.seconds = [];
+    this.tally.seconds = [];
     this.failure = this.failureCode = "";
     this.looks.expanded.clear();
     this.expansions = new WeakMap();
@@ -478,23 +464,7 @@ export class Pane extends Reader {
 
   /** What is said in place of lines. */
   tellNotice() {
-    const { feed } = this;
-    const info = this.shown.length === 1 ? this.host.info(this.shown[0]) : undefined;
-    /** @type {import("./dom.js").Child[]} */
-    let parts = [];
-    const waits = feed.opening !== null || (this.filtered && feed.above);
-    if (this.shown.length && !feed.blocks.lines && info && info.state !== "live" && info.state !== "archive") {
-      const word = ABSENT[info.state] ?? info.state;
-      const help = info.state === "missing" ? "It is shown as soon as the file appears." : "";
-      parts = [h("strong", null, word), h("p", null, info.path || info.name), info.detail && h("p", null, info.detail), help && h("p", null, help)];
-    } else if (this.failure) {
-      parts = [h("strong", null, this.failureCode === "unknown-source" ? "This log is not there" : "This log cannot be shown"), h("p", null, this.failure)];
-    } else if (this.shown.length && !feed.blocks.lines && !waits) {
-      parts = this.filtered
-        ? [h("strong", null, "No line matches"), h("p", null, this.whole ? `0 of about ${short(this.whole)} lines match.` : "The filters hide all lines of this log."),
-          h("button", { class: "primary small", onclick: () => this.toggleFilters() }, "Turn filters off")]
-        : [h("strong", null, "No lines yet"), h("p", null, "They will appear here.")];
-    }
+    const parts = noticeOf(this);
     const key = parts.map((part) => (part instanceof Node ? part.textContent : part)).join("|");
     if (key === this.noticeKey) return;
     this.noticeKey = key;
@@ -580,7 +550,7 @@ export class Pane extends Reader {
     const few = this.filtered && above && blocks.lines * this.paper.line < this.paper.height;
     const back = searching && searching.time === searching.time ? ` back to ${dateTime(searching.time, this.host.zone())}` : "";
     this.filterBar.set({
-      chips: this.chips, errors: this.chipErrors, count: this.counts(),
+      chips: this.chips, errors: this.chipErrors, count: this.tally.words(),
       progress: !stopped && (searching || few) ? `searched${back}, nothing ${blocks.lines ? "more " : ""}yet` : "",
     });
     this.styleGutter();
@@ -590,66 +560,15 @@ export class Pane extends Reader {
   tick(all) {
     // What is short is held to its beginning: then it is known how much a filter shows of it.
     if (this.feed.above && this.whole && this.whole < SHORT) this.feed.wantAbove();
-    this.seconds = [this.came, ...this.seconds].slice(0, SECONDS);
-    this.came = 0;
-    this.rate = all;
+    this.tally.tick(all);
     // Opened with little, so that it is there at once; now what one may scroll to, or the whole of a small log.
     const { blocks, above, opening } = this.feed;
     if (this.following && !this.filtered && above && !opening && blocks.lines < HELD) this.feed.wantAbove();
-    if (this.features.has("outline") && this.filtered && !this.feed.merged && !this.feed.opening) this.askMatching();
   }
 
-  /** Asks how many lines of the whole log the filter shows, once for each. */
-  askMatching() {
-    const { sources: [source], filter } = this.feed;
-    const of = JSON.stringify([source, filter]);
-    if (!source || this.matching.of === of) return;
-    this.matching = { id: ++this.feed.ids, of, lines: 0 };
-    this.host.send({ type: "outline", id: this.matching.id, source, buckets: 1, ...filterKeys(filter) });
-  }
-
-  /** How much of the log is shown: by the second where lines come, else of the whole. */
-  counts() {
-    const shown = this.seconds.reduce((sum, lines) => sum + lines, 0) / Math.max(1, this.seconds.length);
-    if (this.filtered && this.following && this.rate) return `${count(shown)} of ${count(Math.max(shown, this.rate))} lines/s shown`;
-    const { attached, above, merged, blocks } = this.feed;
-    const { whole } = this;
-    const held = attached && !above && !merged;
-    if (!this.filtered) return held && blocks.lines ? plural(blocks.lines, "line") : whole ? `about ${short(whole)} lines` : "";
-    const some = held ? count(blocks.lines) : this.matching.lines && `about ${short(this.matching.lines)}`;
-    return some && whole ? `${some} of ${short(whole)}` : "";
-  }
-
-  /** Facts for the state line, least important first. */
+  /** Facts for the state line. */
   facts() {
-    const { feed, looks } = this;
-    const zone = this.host.zone();
-    const facts = [];
-    const now = Date.now();
-    if (this.following) {
-      if (this.lastLine) facts.push(["last line", duration(now - this.lastLine), "ago"]);
-      if (this.lastLine && now - this.lastLine < 5000) facts.push(["", `${Math.round(this.behind)} ms`, "behind"]);
-    } else {
-      const ref = this.held();
-      if (ref) {
-        const { block, i } = resolve(ref);
-        const info = this.host.info(block.source);
-        const file = info?.path?.split("/").pop() || block.source;
-        if (block.number !== null) facts.push(["", `${file}:${block.number + i}`, ""]);
-        const ms = looks.timeNear(block, i);
-        if (ms === ms) facts.push(["", dateTime(ms, zone), ""]);
-        const mark = this.bookmarks[this.bookmarks.length - 1];
-        if (mark && ms === ms && mark.ms === mark.ms && !same(mark.ref, ref)) {
-          facts.push(["", duration(Math.abs(ms - mark.ms)), ms >= mark.ms ? "after the bookmark" : "before the bookmark"]);
-        }
-        const last = feed.attached ? feed.blocks.at(feed.blocks.end - 1) : null;
-        const end = last ? looks.timeNear(last.block, last.i) : NaN;
-        if (ms === ms && end - ms >= 1000) facts.push(["", duration(end - ms), "before the end"]);
-      }
-    }
-    facts.push(["in memory", count(feed.blocks.lines), "lines"]);
-    if (feed.merged) facts.push(feed.weave.hurried ? ["merged by arrival:", "20,000 lines/s", "and more"] : ["merged by time,", zone, ""]);
-    return facts;
+    return factsOf(this);
   }
 
   close() {
@@ -687,7 +606,7 @@ export class Pane extends Reader {
     if (!at?.block.held || at.block.source === this.map.source) return at && this.byteOf(at);
     const k = this.feed.blocks.indexOf(at.block.base);
     const its = (/** @type {Block} */ block) => block.source === this.map.source && !block.rule;
-    const above = list.slice(0, k).findLast(its);
+    const above = list.findLast((block, at) => at < k && its(block));
     const block = above ?? list.find(its);
     return block ? this.byteOf({ block, i: above ? block.count - 1 : 0 }) : null;
   }

@@ -1,7 +1,8 @@
 /**
- * What the page says of itself: the status bar (the mode, what came meanwhile, where one is), the
- * chip that tells whether what is on screen is the truth now, what a screen reader hears, and, when
- * nobody looks, the tab's title and icon and the system's notifications.
+ * What the page says of itself: the status bar (the mode, what came meanwhile, where one is), what
+ * stands in place of lines, the chip that tells whether what is on screen is the truth now, what a
+ * screen reader hears, and, when nobody looks, the tab's title and icon and the system's
+ * notifications.
  *
  * @typedef {object} Facts
  * @property {boolean} following
@@ -13,9 +14,11 @@
  * @typedef {{state: State, ms: number, quiet: number, behind: string, last: string, now: number}}
  *   Standing behind: how much is still to come while following, or ""
  * @typedef {"off" | "counts" | "errors" | "lines"} Level
+ * @typedef {import("./pane.js").Pane} Pane
  */
 
-import { count, duration, plural } from "../model/words.js";
+import { resolve, same } from "../model/block.js";
+import { count, dateTime, duration, plural, short } from "../model/words.js";
 import { fill, h, icon, iconButton, say, show, visible } from "./dom.js";
 
 /** The status bar: the truth about the focused pane. */
@@ -58,6 +61,55 @@ export class Status {
       before && `${before} `, figure && h("b", null, figure), after && ` ${after}`)));
   }
 }
+
+/** Facts for the state line, least important first. @param {Pane} pane @returns {string[][]} each: words, figure, words */
+export function factsOf(pane) {
+  const { feed, looks, lastLine, host } = pane;
+  const zone = host.zone();
+  const facts = [];
+  const age = Date.now() - lastLine;
+  const ref = pane.following ? null : pane.held();
+  if (pane.following && lastLine) {
+    facts.push(["last line", duration(age), "ago"]);
+    if (age < 5000) facts.push(["", `${Math.round(pane.behind)} ms`, "behind"]);
+  } else if (ref) {
+    const { block, i } = resolve(ref);
+    const file = host.info(block.source)?.path?.split("/").pop() || block.source;
+    if (block.number !== null) facts.push(["", `${file}:${block.number + i}`, ""]);
+    const ms = looks.timeNear(block, i);
+    if (ms === ms) facts.push(["", dateTime(ms, zone), ""]);
+    const mark = pane.bookmarks[pane.bookmarks.length - 1];
+    if (mark && ms === ms && mark.ms === mark.ms && !same(mark.ref, ref)) {
+      facts.push(["", duration(Math.abs(ms - mark.ms)), ms >= mark.ms ? "after the bookmark" : "before the bookmark"]);
+    }
+    const last = feed.attached ? feed.blocks.at(feed.blocks.end - 1) : null;
+    const end = last ? looks.timeNear(last.block, last.i) : NaN;
+    if (ms === ms && end - ms >= 1000) facts.push(["", duration(end - ms), "before the end"]);
+  }
+  facts.push(["in memory", count(feed.blocks.lines), "lines"]);
+  if (feed.merged) facts.push(feed.weave.hurried ? ["merged by arrival:", "20,000 lines/s", "and more"] : ["merged by time,", zone, ""]);
+  return facts;
+}
+
+/** What is said in place of lines; nothing where there are some, or may be in a moment. @param {Pane} pane @returns {import("./dom.js").Child[]} */
+export function noticeOf(pane) {
+  const { feed, shown, filtered, whole } = pane;
+  const [name] = shown;
+  const info = shown.length === 1 ? pane.host.info(name) : undefined;
+  if (!name || feed.blocks.lines) return [];
+  if (info && info.state !== "live" && info.state !== "archive") {
+    const help = info.state === "missing" ? "It is shown as soon as the file appears." : "";
+    return [h("strong", null, ABSENT[info.state] ?? info.state), h("p", null, info.path || info.name), info.detail && h("p", null, info.detail), help && h("p", null, help)];
+  }
+  if (pane.failure) return [h("strong", null, pane.failureCode === "unknown-source" ? "This log is not there" : "This log cannot be shown"), h("p", null, pane.failure)];
+  if (feed.opening || (filtered && feed.above)) return [];
+  if (!filtered) return [h("strong", null, "No lines yet"), h("p", null, "They will appear here.")];
+  return [h("strong", null, "No line matches"), h("p", null, whole ? `0 of about ${short(whole)} lines match.` : "The filters hide all lines of this log."),
+    h("button", { class: "primary small", onclick: () => pane.toggleFilters() }, "Turn filters off")];
+}
+
+/** What is said in place of a log that cannot be followed. @type {Record<string, string>} */
+const ABSENT = { missing: "Not there yet", unreadable: "This log cannot be read", "not-a-file": "This is not a file with lines" };
 
 /** The chip that says whether what is on screen is the truth now, and what is done about it if not. */
 export class Connection {
