@@ -345,7 +345,7 @@ export class Finder {
       label: finding ? finding.label(this.#here()) : this.matcher && !whole ? `${plural(this.#held(), "hit")} in the lines that are loaded` : "",
       share: finding?.share ?? 0, progress: finding?.progress() ?? "", running: finding !== null && !finding.done,
       error: this.error, hidden: hidden > 0 ? `also in ${plural(hidden, "hidden line")}` : "",
-      note: !whole ? (merged ? "the arrows go beyond" : "") : this.host.filtered() ? "in the lines that the filter shows" : "in the whole log, newest first",
+      note: !whole ? (merged && this.features.has("find") ? "the arrows go beyond" : "") : this.host.filtered() ? "in the lines that the filter shows" : "in the whole log, newest first",
     });
   }
 

@@ -257,13 +257,19 @@ function pointAt(el, display, breaks) {
   return null;
 }
 
+/** The ends of the browser's selection. @type {Node[]} */
+let ends = [];
+// Not asked for in each frame: the answer takes Chromium half a millisecond.
+document.addEventListener("selectionchange", () => {
+  const { anchorNode, anchorOffset, focusNode, focusOffset } = getSelection() ?? {};
+  // Not isCollapsed: to answer that, it lays out the page.
+  ends = !anchorNode || !focusNode || (anchorNode === focusNode && anchorOffset === focusOffset) ? [] : [anchorNode, focusNode];
+});
+
 /** Keys of the rows that hold the ends of the browser's selection: they must not be recycled. */
 export function pinnedRows() {
   const keys = new Set();
-  const { anchorNode, anchorOffset, focusNode, focusOffset } = getSelection() ?? {};
-  // Not isCollapsed: to answer that, Chromium lays out the page.
-  if (!anchorNode || !focusNode || (anchorNode === focusNode && anchorOffset === focusOffset)) return keys;
-  for (const node of [anchorNode, focusNode]) {
+  for (const node of ends) {
     const row = rowAt(node);
     if (row?.block) keys.add(keyOf(row.block, row.i));
   }
