@@ -38,7 +38,7 @@ from tailws.logs.compare import (
     line_end,
     same_text,
 )
-from tailws.logs.identity import Identity, identify_path
+from tailws.logs.identity import identify_path
 from tailws.logs.rotated import Copies, Rotated, as_it_is
 from tailws.logs.segment import Block, FilePool, Link, Overwritten, Place, Segment
 from tailws.logs.siblings import Sibling, after
@@ -91,7 +91,6 @@ class Chain:
         self.shrunk = False  # smaller than it was, or begun anew: `overwritten` has to see to it
         self._stopped_at = float("-inf")  # when the daemon went on after it was stopped
         self._grown_at = float("-inf")  # when a look saw that the file at the name had grown
-        self._before: set[Identity] = set()  # copies that the first file was older than
         self._cut: dict[Segment, tuple[int, bool]] = {}  # after the name was lost: had, unsure
         self._deleted: dict[Segment, float] = {}  # since when a lost file has no name any more
 
@@ -251,13 +250,12 @@ class Chain:
         """`new` has the name now."""
         old = self.newest
         if old is None:
+            siblings = self.rotated.scan()
+            self.rotated.were_before(siblings)
             # What is in it now is younger than the last copy that was made before a truncation.
-            self._before = {
-                sibling.identity
-                for sibling in self.rotated.scan()
-                if not sibling.packed and born_after(sibling.identity, new.identity)
-            }
-            new.birth = max([new.birth, *(after(copy.birth) for copy in self._before)])
+            made = (s.identity for s in siblings if not s.packed)
+            copies = (after(one.birth) for one in made if born_after(one, new.identity))
+            new.birth = max([new.birth, *copies])
             self._append(new)
             return
         new.begun = new.identity.birth or new.begun
@@ -295,7 +293,7 @@ class Chain:
             with contextlib.suppress(OSError):
                 at = self.rotated.index(siblings, as_it_is(old))
         newer = siblings[at + 1 :] if at is not None else siblings
-        known = {*self.rotated.past, *self._before, new.identity}
+        known = {*self.rotated.past, *self.rotated.before, new.identity}
         found: list[Segment] = []
         missing = False
         for sibling in newer:

@@ -36,9 +36,8 @@ def is_copy(segment: Segment, of: Segment) -> bool:
     finally:
         if was_closed:
             of.close()  # whoever has let it go will not do so again
-    if not of.head:  # nothing was ever seen of it: only the name can tell, X and X.gz
-        is_named = isinstance(segment, Archive) and _stem(segment.path) == of.path
-        return is_named and of.lost and _is_gone(of)
+    if not of.head:
+        return _is_made_of_unseen(segment, of)
     length = min(len(segment.head), len(of.head))
     if not length or segment.head[:length] != of.head[:length]:
         return False
@@ -47,6 +46,17 @@ def is_copy(segment: Segment, of: Segment) -> bool:
     # all that is known of it: whole lines prove something, the beginning of one does not
     whole = of.codec.end_of_lines(of.head) > 0 or segment.size == of.size
     return whole and length == len(of.head)
+
+
+def _is_made_of_unseen(archive: Segment, of: Segment) -> bool:
+    """Where nothing was ever seen of a file, and it is gone: an empty archive of its time, or, if
+    it was not at its end yet, its name, X and X.gz. What gets this name next is not made of it."""
+    named = isinstance(archive, Archive) and os.path.splitext(archive.path)[0] == of.path
+    named = named and of.final is None
+    may_be = of.archive is None and of.lost and (named or _are_empty(archive, of))
+    if may_be and _is_gone(of):
+        of.archive = archive.identity
+    return of.archive == archive.identity
 
 
 def _is_gone(segment: Segment) -> bool:
@@ -60,21 +70,15 @@ def _is_gone(segment: Segment) -> bool:
             segment.close()
 
 
-def _stem(path: str) -> str:
-    return os.path.splitext(path)[0]
-
-
-def are_empty(archive: Segment, packed: Sibling, segment: Segment) -> bool:
-    """Whether `archive` is what compression made of an empty file: it keeps the time of the last
+def _are_empty(archive: Segment, segment: Segment) -> bool:
+    """Whether it is what compression made of an empty file: it keeps the time of the last
     write, to the second at least; of a file that nobody wrote to that is its birth."""
-    if archive.head:
+    if not isinstance(archive, Archive) or archive.head or segment.size:
         return False
     try:
-        st = segment.fstat()
-        size, written = st.st_size, st.st_mtime_ns
-    except OSError:  # gone
-        size, written = segment.size, segment.identity.birth
-    return not size and abs(packed.written - written) <= SECOND
+        return abs(archive.fstat().st_mtime_ns - segment.identity.birth) <= SECOND
+    except OSError:
+        return False
 
 
 def same_text(old: Segment, new: Segment) -> int | None:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from weakref import WeakValueDictionary
 
 from tailws.logs.archive import Archive
-from tailws.logs.compare import are_empty, is_copy, made_before_rename, made_since
+from tailws.logs.compare import is_copy, made_before_rename, made_since
 from tailws.logs.identity import Cursor, Identity
 from tailws.logs.segment import FilePool, Place, Segment
 from tailws.logs.siblings import Sibling, scan
@@ -48,6 +48,7 @@ class Rotated:
         segments: list[Segment],
     ) -> None:
         self.past: dict[Identity, Segment] = {}  # what was in the chain, latest last
+        self.before: set[Identity] = set()  # what was there when the log was first opened
         self._path = path
         self._folders = folders
         self._codec = codec
@@ -71,6 +72,17 @@ class Rotated:
         self.past[segment.identity] = segment
         if len(self.past) > PAST:
             del self.past[next(iter(self.past))]
+
+    def were_before(self, siblings: list[Sibling]) -> None:
+        """They are older than the file that the chain begins with, also when they are compressed
+        later on."""
+        self.before = {sibling.identity for sibling in siblings}
+        for sibling in siblings[-PAST // 2 :]:
+            segment = self.open(sibling) if not sibling.packed else None
+            if segment is not None:
+                self.remember(segment)
+                if segment.users == 0:
+                    segment.close()
 
     def adopt(self, segment: Segment) -> None:
         """Count an open segment among the descriptors that the pool bounds."""
@@ -108,7 +120,7 @@ class Rotated:
                 continue
             archive = self.open(sibling)
             if archive is not None:
-                same = is_copy(archive, segment) or are_empty(archive, sibling, segment)
+                same = is_copy(archive, segment)
                 if archive.users == 0:
                     archive.close()
                 if same:
@@ -147,6 +159,7 @@ class Rotated:
         segment = place.segment
         now = as_it_is(segment)
         siblings = made_before_rename(segment, self.scan())
+        self._account_for_unseen(siblings)
         first = self._copy_of(place, siblings)
         files: list[Segment] = []
         later = siblings
@@ -176,6 +189,18 @@ class Rotated:
         head = b"" if place.offset else segment.head
         saved = (n for n, copy in enumerate(files, 1) if copy.head.startswith(head))
         return Copies(files, whole=True, saved=next(saved, 0))
+
+    def _account_for_unseen(self, siblings: list[Sibling]) -> None:
+        """Files of which nothing was ever seen may have been compressed: find out which archives
+        are theirs, the oldest first, before another gets their name."""
+        past = self.past.values()
+        unseen = [one for one in past if one.lost and not one.head and one.archive is None]
+        for sibling in siblings if unseen else ():
+            archive = self.open(sibling) if sibling.packed else None
+            if archive is not None:
+                any(is_copy(archive, one) for one in unseen)
+                if archive.users == 0:
+                    archive.close()
 
     def _copy_of(self, place: Place, siblings: list[Sibling]) -> int | None:
         """Which sibling holds the bytes at `place`: what copytruncate copied them to."""

@@ -215,6 +215,7 @@ class Segment:
         "_head_crc",
         "_nowait",
         "after_loss",
+        "archive",
         "base",
         "begun",
         "birth",
@@ -251,6 +252,7 @@ class Segment:
         self.begun = coarse_time()  # copies made before are of what it was before
         self.base: int | None = None  # where its first byte stands in the whole log
         self.final: int | None = None  # where it ends, once nothing more can come
+        self.archive: Identity | None = None  # what it was compressed to, if only its name told
         self.link: Link | None = None  # what follows when it is final
         self.lost = False  # it has lost its name, or its bytes were cut away
         self.head = b""  # the first KEPT_HEAD bytes, as far as they were there

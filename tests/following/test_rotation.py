@@ -514,3 +514,37 @@ def test_empty_file_is_compressed_while_it_waits(rig: Rig) -> None:
     subprocess.run(["gzip", empty.path], check=True)
     log.close()
     rig.expect(log, new.lines(1))
+
+
+def test_an_older_file_is_compressed_while_its_successor_is_deleted(rig: Rig) -> None:
+    """It was there before the daemon was, and is written to after its successor was made; so the
+    times of the archive do not tell that it is not what came after."""
+    old = rig.file().lines(3)
+    log = old.rotate(stays=True).lines(2).forget()
+    rig.follow("app.log")
+    rig.up()
+    rig.expect(log.lines(1))
+    with rig.frozen():
+        old.lines(1).close()
+        subprocess.run(["gzip", old.path], check=True)
+        new = log.unlink().successor().lines(2)
+    rig.expect(log, new, unsure=True)
+
+
+def test_two_archives_get_one_name(rig: Rig) -> None:
+    """What stands in the place of a file that was empty when it was seen last is taken for it by
+    its name; but not what gets this name next, a copy of the live file."""
+    log = rig.live()
+    rig.expect(log.lines(2))
+    empty = log.rotate(stays=True)
+    rig.client.quiet(0.2)  # looked at, and not crossed to: the old one has a writer
+    new = empty.rotate().lines(2)
+    rig.client.quiet(0.2)
+    subprocess.run(["gzip", empty.path], check=True)
+    rig.client.quiet(0.2)
+    with rig.frozen():
+        shift(new.path, 9)
+        new.copytruncate().lines(1)
+        subprocess.run(["gzip", f"{new.path}.1"], check=True)
+    log.close()
+    rig.expect(log, new, unsure=True)

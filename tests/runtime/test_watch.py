@@ -74,8 +74,9 @@ def busy(tmp_path: Path) -> Iterator[Busy]:
 
 
 def test_now_and_then_hints_at_once(busy: Busy) -> None:
-    """With longer pauses between them, each write hints in the turn in which it is seen."""
-    assert [busy.write(0.021) for _ in range(20)] == [1] * 20
+    """With fewer than three of them in a pause, each write hints in the turn in which it is seen."""
+    for seconds in (0.021, 0.007):
+        assert [busy.write(seconds) for _ in range(50)] == [1] * 50
 
 
 def test_all_the_time_is_gathered(busy: Busy) -> None:
