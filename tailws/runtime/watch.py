@@ -59,6 +59,8 @@ FLOOD = EVENT_BYTES // 2
 #: Seconds for which events keep coming before they are gathered: longer than a file takes that is
 #: written to at full speed to be found out, and looked at by the clock by itself.
 BUSY = 0.05
+#: Reads in one pause that make gathering worth the wait.
+WORTH_IT = 3
 #: Of `struct inotify_event`: watch, mask, cookie, length of the name that follows.
 _EVENT = struct.Struct("iIII")
 #: One for all: there is nothing more to tell, and making it costs more than handing it on.
@@ -147,7 +149,7 @@ class Watch:
         self.limit = limit  # these two may be changed at any time
         self.pause = pause
         self._read_at = 0.0
-        self._busy_since = 0.0  # from then on there was no pause between two reads
+        self._busy_since = 0.0  # from then on one read followed close upon the other
         self._gathering: Timer | None = None  # instead of being registered with the loop
         self._enabled = enabled
         self._inotify: _Inotify | None = None
@@ -230,7 +232,7 @@ class Watch:
         """Take what there is; when something comes all the time, go on by the clock."""
         self._take()
         now = self._loop.clock()
-        if now - self._read_at > self.pause:
+        if now - self._read_at > self.pause / WORTH_IT:
             self._busy_since = now
         self._read_at = now
         if now - self._busy_since > BUSY and self._inotify is not None:

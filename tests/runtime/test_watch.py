@@ -74,7 +74,7 @@ def busy(tmp_path: Path) -> Iterator[Busy]:
 
 
 def test_now_and_then_hints_at_once(busy: Busy) -> None:
-    """With fewer than three of them in a pause, each write hints in the turn in which it is seen."""
+    """With fewer than three in a pause, each write hints in the turn in which it is seen."""
     for seconds in (0.021, 0.007):
         assert [busy.write(seconds) for _ in range(50)] == [1] * 50
 
