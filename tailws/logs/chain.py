@@ -392,12 +392,13 @@ class Chain:
         fresh = Segment(segment.path, os.dup(segment.reopen()), segment.identity, self.codec)
         os.set_inheritable(fresh.fd, False)
         self.rotated.adopt(fresh)
-        fresh.fstat()
-        fresh.remember_head()
+        # as it was when the copies were told from it: it may have been copied and cut once more
+        fresh.size, fresh.head = copies.now.size, copies.now.head
+        fresh.codec = self.codec.for_file(fresh.head)
         fresh.start = kept
         fresh.generation = segment.generation + 1
         fresh.after_loss = unsure or (not copies.saved and had > kept)
-        fresh.begun = max(fresh.begun, segment.begun + 1)  # cursors tell the two apart by it
+        fresh.begun = max(copies.begun, segment.begun + 1)  # cursors tell the two apart by it
         made = (copy.identity.birth for copy in copies.files if not isinstance(copy, Archive))
         fresh.birth = max([fresh.begun // 1_000_000, segment.birth, *map(after, made)])
         fresh.lost, fresh.link = segment.lost, segment.link
@@ -455,6 +456,7 @@ class Chain:
         waited = now - self._waits.setdefault(segment, now)
         if idle or now - since >= self.retirement.quiet or waited >= self.retirement.longest:
             segment.final = st.st_size
+            segment.remember_head()  # for the last time, to know it when it is compressed
             return True
         return False
 

@@ -31,7 +31,7 @@ def is_copy(segment: Segment, of: Segment) -> bool:
     try:
         of.remember_head()
     except OSError:
-        if len(of.head) < min(KEPT_HEAD, of.size):
+        if len(of.head) < min(KEPT_HEAD, of.size) and segment.size != of.size:
             return False  # too little is known of it
     finally:
         if was_closed:

@@ -29,6 +29,8 @@ class Copies(NamedTuple):
     """What copytruncate has kept of a file since a place in it."""
 
     files: list[Segment]  # oldest first
+    now: Segment  # the file as it was when they were looked for
+    begun: int  # when what is in it then was begun, at the earliest, ns since the epoch
     whole: bool = False  # the first goes on where the place is
     saved: int = 0  # which of them, from 1 on, has what was seen of the file last; 0: none
 
@@ -183,12 +185,14 @@ class Rotated:
         for copy in files:
             if not isinstance(copy, Archive):
                 copy.final = copy.size
+        births = (copy.identity.birth + 1 for copy in files if not isinstance(copy, Archive))
+        begun = max(births, default=now.begun)
         if not files or not files[0].proves_place(place):
-            return Copies(files)
+            return Copies(files, now, begun)
         # the first has what was seen last, or, if nothing was read yet, the one that begins like it
         head = b"" if place.offset else segment.head
         saved = (n for n, copy in enumerate(files, 1) if copy.head.startswith(head))
-        return Copies(files, whole=True, saved=next(saved, 0))
+        return Copies(files, now, begun, whole=True, saved=next(saved, 0))
 
     def _account_for_unseen(self, siblings: list[Sibling]) -> None:
         """Files of which nothing was ever seen may have been compressed: find out which archives
