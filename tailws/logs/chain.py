@@ -327,7 +327,7 @@ class Chain:
         told at once, so that it was looked at between a write and what followed. Raises OSError.
         """
         segment = place.segment
-        if segment is self.newest and not segment.lost:
+        if segment is self.newest:
             self.look()  # has it still its name?
         blank = place.text >= segment.size  # behind the place there are NULs, if anything
         had = place.offset if blank else max(segment.size, place.offset)
@@ -373,8 +373,8 @@ class Chain:
         if place.offset or segment.final is not None:
             return False
         copies = self.rotated.copies(place)
-        if copies.files and segment is self.newest and not segment.lost:
-            self.look()  # has it still its name? Else they may be copies of what has it now
+        if copies.files and segment is self.newest:
+            self.look()  # has it still its name? Else they may be what had it next, or copies of it
             copies = self.rotated.copies(place)
         if not copies.files:
             return False

@@ -161,6 +161,8 @@ class Rotated:
         segment = place.segment
         now = as_it_is(segment)
         siblings = made_before_rename(segment, self.scan())
+        at = self.index(siblings, segment) if segment.lost else None
+        siblings = siblings[:at]  # all, where it is not among them
         self._account_for_unseen(siblings)
         first = self._copy_of(place, siblings)
         files: list[Segment] = []

@@ -548,3 +548,23 @@ def test_two_archives_get_one_name(rig: Rig) -> None:
         subprocess.run(["gzip", f"{new.path}.1"], check=True)
     log.close()
     rig.expect(log, new, unsure=True)
+
+
+def test_what_comes_after_a_compressed_file_is_no_copy_of_it(rig: Rig) -> None:
+    """Moved away and compressed before it was read, and nothing has the name: the next file that
+    had it, rotated as well, comes behind it and not in its place."""
+    log = rig.live()
+    old = log.rotate(stays=True)
+    rig.client.quiet(0.2)  # looked at, and not crossed to: the one before has a writer
+    with rig.frozen():
+        shift(old.path, 9)
+        old.lines(3).rename("app.log.1").close()
+    rig.expect_state("missing")
+    with rig.frozen():
+        new = old.successor("app.log").lines(2)
+        shift(new.path, 9)
+        new.rename("app.log.1").close()
+        subprocess.run(["gzip", new.path.with_name("app.log.2")], check=True)
+    log.close()
+    last = new.successor("app.log").lines(1)
+    rig.expect(log, old, new, last)
