@@ -184,9 +184,6 @@ class Rotated:
                 files.append(copy)
             elif copy.users == 0:
                 copy.close()
-        for copy in files:
-            if not isinstance(copy, Archive):
-                copy.final = copy.size
         births = (copy.identity.birth + 1 for copy in files if not isinstance(copy, Archive))
         begun = max(births, default=now.begun)
         if not files or not files[0].proves_place(place):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from itertools import pairwise
 from pathlib import Path
 
@@ -305,5 +306,34 @@ def test_a_number_that_went_to_a_later_file_leads_nobody_past_what_is_between(
         daemon.turn()
         reader.read()
     assert reader.items == [None, b"one", b"two"]
+    daemon.close()
+    log.close()
+
+
+def test_what_may_be_a_copy_is_no_less_read_to_its_end(tmp_path: Path) -> None:
+    """Rotated after a file of which nothing was read, and which is gone: until the name is looked
+    at it may be a copy of that one, which nobody writes to. It has a writer, and all of that
+    comes."""
+    log = LogFile(tmp_path / "app.log")
+    log.write(b"")
+    daemon = Daemon(log.path)
+    reader = Reader().connect(daemon)
+    daemon.turn()
+    reader.read()
+    time.sleep(0.02)  # the kernel's clock ticks
+    os.close(log.rotate())
+    (tmp_path / "app.log.1").unlink()
+    log.write(b"one\n")
+    late = log.rotate()
+    log.write(b"two\n")
+    chain = daemon.source.chain
+    chain.copied(chain.segments[0].place(0))
+    os.write(late, b"late\n")
+    os.close(late)
+    for _ in range(5):
+        daemon.look()
+        daemon.turn()
+        reader.read()
+    assert reader.lines == [b"one", b"late", b"two"]
     daemon.close()
     log.close()
