@@ -71,14 +71,16 @@ def _is_gone(segment: Segment) -> bool:
 
 
 def _are_empty(archive: Segment, segment: Segment) -> bool:
-    """Whether it is what compression made of an empty file: it keeps the time of the last
-    write, to the second at least; of a file that nobody wrote to that is its birth."""
+    """Whether it is what compression made of a file that nobody wrote to: it keeps the time of the
+    last write, which is that of its birth, or only the second."""
     if not isinstance(archive, Archive) or archive.head or segment.size:
         return False
     try:
-        return abs(archive.fstat().st_mtime_ns - segment.identity.birth) <= SECOND
+        written = archive.fstat().st_mtime_ns
     except OSError:
         return False
+    born = segment.identity.birth
+    return written in (born, born - born % SECOND)
 
 
 def same_text(old: Segment, new: Segment) -> int | None:

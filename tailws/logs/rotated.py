@@ -142,7 +142,7 @@ class Rotated:
             packed = self.open(siblings[at]) if at is not None else None
             if packed is None:
                 raise
-            if segment.link is not None and segment.link.next is not packed:
+            if packed.link is None and segment.link is not None and segment.link.next is not packed:
                 packed.link = segment.link
             return packed
         return segment

@@ -530,6 +530,8 @@ class Source:
                     item = segment.block(place, reading.block_bytes, reading.line_bytes)
                 else:
                     self._drain_later()
+            if isinstance(item, Block) and not place.offset and self.chain.copied(place):
+                return self._cross(place)  # since we looked, and so it may be of what came then
         except Overwritten:
             return self._overwritten(place)
         except OSError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import time
 from itertools import pairwise
 from pathlib import Path
@@ -335,5 +336,38 @@ def test_what_may_be_a_copy_is_no_less_read_to_its_end(tmp_path: Path) -> None:
         daemon.turn()
         reader.read()
     assert reader.lines == [b"one", b"late", b"two"]
+    daemon.close()
+    log.close()
+
+
+def test_empty_files_are_found_in_their_own_archives(tmp_path: Path) -> None:
+    """Two empty files of one second, with another between them, are compressed before they were
+    crossed. Who comes later is not led from the first to what follows the second."""
+    log = LogFile(tmp_path / "app.log")
+    log.write(b"first\n")
+    daemon = Daemon(log.path, window=0)
+    readers = [Reader().connect(daemon) for _ in range(2)]
+    daemon.turn()
+    for reader in readers:
+        reader.read()
+    held = log.rotate()
+    for text in (b"", b"between\n", b""):
+        log.write(text)
+        time.sleep(0.02)  # the kernel's clock ticks
+        os.close(log.rotate())
+    log.write(b"last\n")
+    daemon.restart()  # and so all of them are closed
+    for reader in readers:
+        reader.connect(daemon)
+        daemon.turn()
+        reader.read()
+    subprocess.run(["gzip", f"{log.path}.1", f"{log.path}.3"], check=True)
+    os.close(held)
+    for reader in readers:
+        for _ in range(8):
+            daemon.turn()
+            reader.read()
+    for reader in readers:
+        assert reader.items == [b"first", b"between", b"last"]
     daemon.close()
     log.close()
