@@ -161,8 +161,8 @@ class Rotated:
         segment = place.segment
         now = as_it_is(segment)
         siblings = made_before_rename(segment, self.scan())
-        at = self.index(siblings, segment) if segment.lost else None
-        siblings = siblings[:at]  # all, where it is not among them
+        if segment.lost and not os.fstat(segment.reopen()).st_nlink:  # what follows its archive is
+            siblings = siblings[: self._last_archive_of(now, siblings)]  # no copy of it either
         self._account_for_unseen(siblings)
         first = self._copy_of(place, siblings)
         files: list[Segment] = []
@@ -192,6 +192,19 @@ class Rotated:
         head = b"" if place.offset else segment.head
         saved = (n for n, copy in enumerate(files, 1) if copy.head.startswith(head))
         return Copies(files, now, begun, whole=True, saved=next(saved, 0))
+
+    def _last_archive_of(self, now: Segment, siblings: list[Sibling]) -> int | None:
+        """The youngest of the siblings that has what a file holds now."""
+        for index in reversed(range(len(siblings))):
+            archive = self.open(siblings[index]) if siblings[index].packed else None
+            if archive is None:
+                continue
+            same = is_copy(archive, now)
+            if archive.users == 0:
+                archive.close()
+            if same:
+                return index
+        return None
 
     def _account_for_unseen(self, siblings: list[Sibling]) -> None:
         """Files of which nothing was ever seen may have been compressed: find out which archives

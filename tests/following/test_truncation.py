@@ -5,6 +5,7 @@ from __future__ import annotations
 import mmap
 import os
 import shutil
+import subprocess
 import threading
 import time
 from contextlib import nullcontext
@@ -12,7 +13,7 @@ from contextlib import nullcontext
 import pytest
 
 from .client import Gap
-from .logfile import LogFile, fresh_line
+from .logfile import LogFile, fresh_line, shift
 from .rig import NO_INOTIFY, Meanwhile, Rig
 
 # A copy that was found while nobody looked on is an older file like any other.
@@ -461,4 +462,17 @@ def test_the_copy_of_before_a_restart_is_not_what_follows(rig: Rig) -> None:
         log.lines(1)
     rig.expect(log, unsure=True)
     new = log.unlink().successor().lines(2)
+    rig.expect(log, new, unsure=True)
+
+
+def test_copied_compressed_and_renamed_in_one_look(rig: Rig) -> None:
+    """A compressed copy of what the file was does not stand for the file, which is renamed."""
+    log = rig.live()
+    rig.expect(log.lines(2))
+    with rig.frozen():
+        log.lines(2).copytruncate()
+        subprocess.run(["gzip", f"{log.path}.1"], check=True)
+        shift(log.path, 9)
+        log.lines(2).copytruncate()
+        new = log.lines(2).rotate().lines(1)
     rig.expect(log, new, unsure=True)
