@@ -274,7 +274,7 @@ class Chain:
         missing = False
         between: list[Segment] = []
         if back is None:
-            between, missing = self._between(old, new)
+            between, missing = self.rotated.steadily(lambda: self._between(old, new))
         for segment in (*between, new):
             last = self.segments[-1]
             had, unsure = self._cut.pop(last, (0, False))

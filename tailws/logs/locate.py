@@ -32,14 +32,13 @@ from tailws.logs.identity import (
     find_inode,
     identify_path,
 )
+from tailws.logs.rotated import LOOKS
 from tailws.logs.segment import COLD, Place, Segment
 from tailws.logs.siblings import Sibling
 from tailws.logs.source import COLD_DELAY, Gap, live_end
 
 #: Bytes looked at in one step backwards.
 STEP_BACK = 256 * 1024
-#: Times that a place is looked for while the rotated files change.
-LOOKS = 3
 #: With a filter, how far back the first lines are looked for before fewer have to do.
 FILTERED_BACK = 64 << 20
 

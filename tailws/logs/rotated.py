@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import logging
 import os
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple, TypeVar
 from weakref import WeakValueDictionary
 
 from tailws.logs.archive import Archive
@@ -20,7 +21,10 @@ from tailws.logs.siblings import Sibling, scan
 from tailws.text.lines import Codec
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
+#: Times that the rotated files are looked at while they change.
+LOOKS = 3
 #: Files remembered as read, so that none is read again under another name.
 PAST = 64
 
@@ -56,6 +60,7 @@ class Rotated:
         self._codec = codec
         self._pool = pool
         self._segments = segments
+        self._gone = 0  # files that were gone before they could be opened
         self._opened: WeakValueDictionary[Identity, Segment] = WeakValueDictionary()
 
     def close(self) -> None:
@@ -107,10 +112,23 @@ class Rotated:
             else:
                 opened.path = sibling.path
                 opened.reopen()
+        except FileNotFoundError:
+            self._gone += 1
+            return None
         except OSError as error:
             log.warning("%s: cannot be read: %s", sibling.path, error.strerror)
             return None
         return opened
+
+    def steadily(self, look: Callable[[], T]) -> T:
+        """What `look` finds, when no file that it has seen was gone before it could be opened: it
+        is compressed at this moment, and found under its other name."""
+        for _ in range(LOOKS):
+            gone = self._gone
+            found = look()
+            if self._gone == gone:
+                break
+        return found
 
     def index(self, siblings: list[Sibling], segment: Segment) -> int | None:
         """Which of the siblings is `segment`: by identity, or a compressed form of it by proof."""
@@ -158,6 +176,9 @@ class Rotated:
     def copies(self, place: Place) -> Copies:
         """The copy that goes on where `place` is, and those made of what was written after the
         truncation, if there was one. Raises OSError."""
+        return self.steadily(lambda: self._copies(place))
+
+    def _copies(self, place: Place) -> Copies:
         segment = place.segment
         now = as_it_is(segment)
         siblings = made_before_rename(segment, self.scan())

@@ -12,6 +12,7 @@ import pytest
 
 from tailws.logs import subscription
 from tailws.logs.identity import Cursor, birth_ms, file_number, identify_path
+from tailws.logs.siblings import Sibling
 from tailws.logs.subscription import Begin, Subscription, View
 from tailws.text.match import Filter, Term
 from tests.logs.support import Daemon, LogFile, Reader, payload
@@ -369,5 +370,36 @@ def test_empty_files_are_found_in_their_own_archives(tmp_path: Path) -> None:
             reader.read()
     for reader in readers:
         assert reader.items == [b"first", b"between", b"last"]
+    daemon.close()
+    log.close()
+
+
+def test_a_copy_is_compressed_behind_our_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seen under one name and gone when it is opened: what it holds is found under the other."""
+    log = LogFile(tmp_path / "app.log")
+    log.write(b"one\n")
+    daemon = Daemon(log.path)
+    reader = Reader().connect(daemon)
+    daemon.turn()
+    reader.read()
+    rotated = daemon.source.chain.rotated
+    scan = rotated.scan
+
+    def compressed_meanwhile() -> list[Sibling]:
+        siblings = scan()
+        log.compress()
+        return siblings
+
+    log.write(b"two\n")
+    log.copytruncate()
+    log.write(b"three\n")
+    monkeypatch.setattr(rotated, "scan", compressed_meanwhile)
+    for _ in range(5):
+        daemon.look()
+        daemon.turn()
+        reader.read()
+    assert reader.lines == [b"one", b"two", b"three"]
     daemon.close()
     log.close()
