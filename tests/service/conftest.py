@@ -44,9 +44,11 @@ def machine() -> Iterator[Machine]:
         booted.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def installed(machine: Machine, package: Path) -> Machine:
-    """The machine with the package on it, and its service running."""
+    """The machine with the package on it, and its service running, whatever a module before this
+    one has left there."""
+    machine.run("dpkg", "--purge", "tailws")
     machine.path("/tmp/tailws.deb").write_bytes(package.read_bytes())
     machine.run("apt-get", "install", "-y", "/tmp/tailws.deb")
     return machine
