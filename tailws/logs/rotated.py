@@ -7,6 +7,7 @@ copies that copytruncate has made of the file that is followed.
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 from collections.abc import Callable
@@ -112,11 +113,11 @@ class Rotated:
             else:
                 opened.path = sibling.path
                 opened.reopen()
-        except FileNotFoundError:
-            self._gone += 1
-            return None
         except OSError as error:
-            log.warning("%s: cannot be read: %s", sibling.path, error.strerror)
+            if error.errno in (errno.ENOENT, errno.ESTALE):
+                self._gone += 1
+            else:
+                log.warning("%s: cannot be read: %s", sibling.path, error.strerror)
             return None
         return opened
 

@@ -13,7 +13,7 @@ from tailws.runtime.loop import Loop
 from tailws.server.client import Client
 
 #: Seconds between two rounds: how late a ping, or the end of a wait for its answer, may come.
-ROUND = 2.0
+ROUND = 1.0
 
 
 class Liveness:

@@ -30,7 +30,7 @@ KEY = b"dGhlIHNhbXBsZSBub25jZQ=="
 BUFFER = 16 * 1024
 PING_AFTER, PING_TIMEOUT, CLOSE_TIMEOUT = 25.0, 20.0, 5.0
 #: A round may come that much later than what it looks for.
-ROUND = 2.0
+ROUND = 1.0
 
 
 class Server:
