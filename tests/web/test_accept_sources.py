@@ -266,6 +266,12 @@ def test_a_merge_reads_back_through_all(visit: Visit) -> None:
         assert got == set(range(1500))
 
 
+def share_shown(page: Any, count: int, share: float) -> bool:
+    """Whether the lines on the screen are about those at `share` of `count` lines."""
+    shown = numbers(page)
+    return bool(shown) and abs(shown[len(shown) // 2] / count - share) < 0.01
+
+
 def test_the_map_of_a_merge_is_that_of_its_largest_log(visit: Visit) -> None:
     """A click on the map of a merge leads to that share of the largest log, and to what the others
     wrote at the same time, in order; the frame on it stands there."""
@@ -284,11 +290,7 @@ def test_the_map_of_a_merge_is_that_of_its_largest_log(visit: Visit) -> None:
         for share in (0.25, 0.75):
             page.mouse.click(box["x"] + 50, box["y"] + share * box["height"])
 
-            def there(share: float = share) -> bool:
-                shown = numbers(page)
-                return bool(shown) and abs(shown[len(shown) // 2] / count - share) < 0.01
-
-            until(there, f"at {share}")
+            until(lambda share=share: share_shown(page, count, share), f"at {share}")
             assert contiguous(numbers(page))
             assert {row["number"] for row in rows(page)} == set(logs)
         frame = page.locator(".map-frame").bounding_box()
@@ -296,7 +298,40 @@ def test_the_map_of_a_merge_is_that_of_its_largest_log(visit: Visit) -> None:
         page.locator(".log-chip-name", has_text="beta").click()
         until(lambda: all(n % 3 != 1 for n in numbers(page)), "beta is hidden")
         page.mouse.click(box["x"] + 50, box["y"] + box["height"] / 2)
-        until(lambda: abs(numbers(page)[9] / count - 0.5) < 0.01, "the map of another log")
+        until(lambda: share_shown(page, count, 0.5), "the map of another log")
+
+
+def test_the_map_leads_on_before_its_size_is_told(visit: Visit) -> None:
+    """A click on the map of a log that was opened a moment ago, before the daemon has told how
+    large it is, leads to that share of the log, and not of what is loaded."""
+    logs = ["alpha", "beta"]
+    count = 12_000
+    daemon = Daemon({name: f"{name}.log" for name in logs})
+    for k, name in enumerate(logs):
+        more = " and a word more" * (name == "beta")
+        daemon.append(f"{name}.log", *(line(i) + more for i in range(k, count, 2)))
+    with daemon:
+        page = visit(f"{daemon.url}#s=alpha,beta")
+        following(page, count - 1)
+        valuetext = "document.querySelector('.map').getAttribute('aria-valuetext')"
+        until(lambda: "loaded" not in (page.evaluate(valuetext) or "loaded"), "the map of a log")
+        page.evaluate("""() => {
+            const map = document.querySelector('.map');
+            new MutationObserver((_, seen) => {
+                if (!map.getAttribute('aria-valuetext').includes('loaded')) return;
+                seen.disconnect();
+                const box = map.getBoundingClientRect();
+                const at = {pointerId: 1, clientX: box.x + 5, clientY: box.y + box.height / 2};
+                for (const type of ['pointerdown', 'pointerup']) {
+                    map.dispatchEvent(new PointerEvent(type, at));
+                }
+                map.dataset.clicked = 'before';
+            }).observe(map, {attributeFilter: ['aria-valuetext']});
+        }""")
+        page.locator(".log-chip-name", has_text="beta").click()
+        page.locator(".map[data-clicked]").wait_for()
+        until(lambda: share_shown(page, count, 0.5), "the middle")
+        assert all(n % 2 == 0 for n in numbers(page))
 
 
 def test_errors_of_a_merge_are_a_key_away(visit: Visit) -> None:

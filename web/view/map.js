@@ -314,8 +314,9 @@ export class LogMap {
 
   /** @param {number} fraction @param {boolean} release */
   #go(fraction, release) {
-    if (this.loaded) this.host.jumpLoaded(fraction);
-    else this.host.jump(fraction, release);
+    // The daemon knows the place before it has told how large the log is.
+    if (this.source && this.features.has("extent")) this.host.jump(fraction, release);
+    else this.host.jumpLoaded(fraction);
   }
 
   /** @param {PointerEvent} event */
