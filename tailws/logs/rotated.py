@@ -136,17 +136,18 @@ class Rotated:
         for index, sibling in enumerate(siblings):
             if sibling.identity == segment.identity:
                 return index
-        for index, sibling in enumerate(siblings):
-            if not sibling.packed:
-                continue
-            archive = self.open(sibling)
-            if archive is not None:
-                same = is_copy(archive, segment)
-                if archive.users == 0:
-                    archive.close()
-                if same:
-                    return index
-        return None
+        archives = (at for at, one in enumerate(siblings) if self._is_archive_of(one, segment))
+        return next(archives, None)
+
+    def _is_archive_of(self, sibling: Sibling, segment: Segment) -> bool:
+        """Whether a compressed file holds what `segment` does."""
+        archive = self.open(sibling) if sibling.packed else None
+        if archive is None:
+            return False
+        same = is_copy(archive, segment)
+        if archive.users == 0:
+            archive.close()
+        return same
 
     def found(self, segment: Segment) -> Segment:
         """`segment`, opened again if it was closed, or what it was compressed to since then.
@@ -183,8 +184,11 @@ class Rotated:
         segment = place.segment
         now = as_it_is(segment)
         siblings = made_before_rename(segment, self.scan())
-        if segment.lost and not os.fstat(segment.reopen()).st_nlink:  # what follows its archive is
-            siblings = siblings[: self._last_archive_of(now, siblings)]  # no copy of it either
+        if segment.lost and not os.fstat(segment.reopen()).st_nlink:
+            # what follows its archive, the youngest that holds what it does now, is no copy of it
+            youngest = reversed(range(len(siblings)))
+            own = (at for at in youngest if self._is_archive_of(siblings[at], now))
+            siblings = siblings[: next(own, None)]
         self._account_for_unseen(siblings)
         first = self._copy_of(place, siblings)
         files: list[Segment] = []
@@ -215,30 +219,15 @@ class Rotated:
         saved = (n for n, copy in enumerate(files, 1) if copy.head.startswith(head))
         return Copies(files, now, begun, whole=True, saved=next(saved, 0))
 
-    def _last_archive_of(self, now: Segment, siblings: list[Sibling]) -> int | None:
-        """The youngest of the siblings that has what a file holds now."""
-        for index in reversed(range(len(siblings))):
-            archive = self.open(siblings[index]) if siblings[index].packed else None
-            if archive is None:
-                continue
-            same = is_copy(archive, now)
-            if archive.users == 0:
-                archive.close()
-            if same:
-                return index
-        return None
-
     def _account_for_unseen(self, siblings: list[Sibling]) -> None:
         """Files of which nothing was ever seen may have been compressed: find out which archives
         are theirs, the oldest first, before another gets their name."""
         past = self.past.values()
         unseen = [one for one in past if one.lost and not one.head and one.archive is None]
-        for sibling in siblings if unseen else ():
-            archive = self.open(sibling) if sibling.packed else None
-            if archive is not None:
-                any(is_copy(archive, one) for one in unseen)
-                if archive.users == 0:
-                    archive.close()
+        for sibling in siblings:
+            for one in unseen:
+                if self._is_archive_of(sibling, one):  # which the file remembers
+                    break
 
     def _copy_of(self, place: Place, siblings: list[Sibling]) -> int | None:
         """Which sibling holds the bytes at `place`: what copytruncate copied them to."""
