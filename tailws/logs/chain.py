@@ -75,6 +75,7 @@ class Chain:
         self.path = path
         self.codec = codec
         self.segments: list[Segment] = []
+        self.end: Place | None = None  # up to here the live end has read, in the first of them
         self.rotated = Rotated(path, folders, codec, pool, self.segments)
         self.state = "missing"  # live | missing | unreadable | not-a-file
         self.news: list[str] = []  # what happened that no link will tell: missing, returned, …
@@ -516,9 +517,10 @@ class Chain:
 
     def resume(self, first: Segment, following: list[Sibling]) -> None:
         """Link `first`, a segment from before the chain, by `following` to the chain's start."""
-        for unread in self.segments[1:]:  # its copy belongs into the chain, for all readers
+        at_end = [] if self.end is None or self.end.offset else [self.end]
+        for unread in (*at_end, *(segment.place(0) for segment in self.segments[1:])):
             with contextlib.suppress(OSError):
-                self.copied(unread.place(0))
+                self.copied(unread)  # its copy belongs into the chain, for all readers
         here = self._in_chain(first)
         if here is not None:
             if here is not first:

@@ -103,7 +103,6 @@ class Source:
         self.zone_name = ""  # the same for pages, where it is not the machine's
         self.format = ""  # how its lines are built, where the config says so
         self.from_start = from_start  # it appeared while we were running: nothing may be skipped
-        self.end: Place | None = None  # up to here the live end has been read
         self._subscribers: dict[Callable[[str], None], None] = {}
         self.lines = 0  # read at the live end, since the start
         self.bytes = 0
@@ -136,6 +135,11 @@ class Source:
     @property
     def path(self) -> str:
         return self.chain.path
+
+    @property
+    def end(self) -> Place | None:
+        """Up to here the live end has been read; None: there was no file yet."""
+        return self.chain.end
 
     @property
     def state(self) -> str:
@@ -182,13 +186,13 @@ class Source:
         self._hot = False
         self._clear_window()
         self._waiting.clear()
-        self.end = None
+        self.chain.end = None
         self._at_rest = False
         self.chain.close()
 
     def _begin(self) -> None:
         """Set the live end when the first file is there."""
-        if self.end is None and self.chain.segments:
+        if self.chain.end is None and self.chain.segments:
             first = self.chain.segments[0]
             try:
                 if self.from_start:
@@ -196,7 +200,7 @@ class Source:
                 at = first.start or self.chain.first_start(first)
                 if not self.from_start:
                     at = live_end(first)
-                self.end = first.place(at)
+                self.chain.end = first.place(at)
             except OSError as error:
                 self._set_trouble(error)
                 return
@@ -230,7 +234,7 @@ class Source:
             for tell in list(self._subscribers):
                 tell(event)
         chain.news.clear()
-        if self.end is None:
+        if self.chain.end is None:
             # Whoever waits for a file that was not there gets all of it.
             self.from_start = self.from_start or bool(self._waiting)
             self._begin()
@@ -247,7 +251,7 @@ class Source:
     def is_silent(self) -> bool:
         """Whether it needs no look as long as its name shows the same file: nobody reads it, or
         nothing was left to do and it has the size that it had then. A tenth of a look's cost."""
-        end = self.end
+        end = self.chain.end
         if end is None or not self._at_rest:
             return not self._subscribers
         fd = end.segment.fd
@@ -259,7 +263,7 @@ class Source:
     @property
     def _is_at_rest(self) -> bool:
         """Nothing is left to do until something changes."""
-        end, chain = self.end, self.chain
+        end, chain = self.chain.end, self.chain
         return (
             end is not None
             and end.segment is chain.newest
@@ -272,7 +276,7 @@ class Source:
     def _is_unfilled(self) -> bool:
         """Behind the live end there is something that is no line yet. A writer that has the file
         mapped fills it in without a trace: mmap(2) promises a new time only with msync(2)."""
-        end = self.end
+        end = self.chain.end
         return (
             end is not None and end.segment is self.chain.newest and (end.offset < end.segment.size)
         )
@@ -280,7 +284,7 @@ class Source:
     def _check_end(self) -> None:
         """A file may have been cut before it lost its name. Whoever comes with a cursor now must
         find it as it is."""
-        end = self.end
+        end = self.chain.end
         if end is None or end.segment.final is not None:
             return
         try:
@@ -299,7 +303,7 @@ class Source:
         newest = self.chain.newest
         if newest is None or newest.final is not None:
             return
-        place = self.end
+        place = self.chain.end
         try:
             if place is None or place.segment is not newest:
                 place = newest.place(newest.start)
@@ -321,7 +325,7 @@ class Source:
         """
         if not self.audience.views:
             return
-        end = self.end
+        end = self.chain.end
         if (
             end is None
             or not end.offset
@@ -333,8 +337,8 @@ class Source:
             self.loop.defer(self._feed)
 
     def _disband(self) -> None:
-        if self.end is not None:
-            self.audience.disband(self.end, self.next_number)
+        if self.chain.end is not None:
+            self.audience.disband(self.chain.end, self.next_number)
 
     def _wake(self) -> None:
         self._wake_waiting()
@@ -374,12 +378,12 @@ class Source:
 
     def _has_more(self) -> bool:
         newest = self.chain.newest
-        if newest is None or self.end is None:
+        if newest is None or self.chain.end is None:
             return False
-        if newest is not self.end.segment:
+        if newest is not self.chain.end.segment:
             return True
         try:
-            return newest.fstat().st_size != max(self.end.offset, self.end.scanned)
+            return newest.fstat().st_size != max(self.chain.end.offset, self.chain.end.scanned)
         except OSError:
             return True
 
@@ -420,7 +424,7 @@ class Source:
     @property
     def meeting(self) -> Place | None:
         """Where a reader on its own joins: the window's first place, or the live end."""
-        return self._window[0][0] if self._window else self.end
+        return self._window[0][0] if self._window else self.chain.end
 
     @property
     def meeting_number(self) -> int:
@@ -441,7 +445,7 @@ class Source:
         return self._pull()
 
     def _pull(self) -> Step | Later:
-        start = self.end
+        start = self.chain.end
         if start is None:
             return END
         step = self.read(start)
@@ -455,7 +459,7 @@ class Source:
             self._move_end(place)
             self._keep(start, step)
             return step
-        self.end = place
+        self.chain.end = place
         self._at_rest = False
         item.read_at = time.time_ns() // 1_000_000
         self.lines += item.count
@@ -487,7 +491,7 @@ class Source:
         self._window_bytes = 0
 
     def _move_end(self, place: Place) -> None:
-        self.end = place
+        self.chain.end = place
         self._at_rest = False
         segments = self.chain.segments
         while segments and segments[0] is not place.segment and place.segment in segments:
@@ -507,7 +511,7 @@ class Source:
 
     def overtake(self, place: Place) -> None:
         """A reader stands at the end of what is written, before the live end: it moves there."""
-        end = self.end
+        end = self.chain.end
         if end is None or place.segment not in self.chain.segments:
             return
         if place.segment is end.segment and place.offset <= end.offset:
@@ -584,8 +588,8 @@ class Source:
         try:
             if segment.final is None:
                 at = place
-                if self.end is not None and self.end.segment is segment:
-                    at = self.end if self.end.offset > place.offset else place
+                if self.chain.end is not None and self.chain.end.segment is segment:
+                    at = self.chain.end if self.chain.end.offset > place.offset else place
                 self._begin_again(at)
         except OSError as error:
             return self._unreadable(place, error)

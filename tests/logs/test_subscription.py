@@ -403,3 +403,34 @@ def test_a_copy_is_compressed_behind_our_back(
     assert reader.lines == [b"one", b"two", b"three"]
     daemon.close()
     log.close()
+
+
+def test_a_copy_that_another_reader_meets_first_is_no_less_read(tmp_path: Path) -> None:
+    """A file is copied and truncated when the live end has just come to its start. A client that
+    comes back to an older file at this moment is led through the copy, and so is the live end."""
+    log = LogFile(tmp_path / "app.log")
+    log.write(b"zero\n")
+    daemon = Daemon(log.path)
+    live, back = Reader().connect(daemon, Begin(start=True)), Reader()
+    daemon.turn()
+    live.read()
+    back.cursor = live.cursor
+    for line in (b"one\n", b"two\n"):
+        live.read()
+        os.close(log.rotate())
+        log.write(line)
+        daemon.look()
+    back.connect(daemon)
+    live.read(frames=1)  # from the file before the last to its start
+    log.copytruncate()
+    log.write(b"three\n")
+    daemon.turn()
+    for _ in range(5):
+        daemon.look()
+        daemon.turn()
+        live.read()
+        back.read()
+    assert live.lines == [b"zero", b"one", b"two", b"three"]
+    assert back.lines == [b"one", b"two", b"three"]
+    daemon.close()
+    log.close()
