@@ -33,6 +33,7 @@ from tailws.logs.archive import Archive
 from tailws.logs.compare import (
     SAME_TEXT_MIN,
     begun_after,
+    begun_behind,
     born_after,
     is_copy,
     line_end,
@@ -257,6 +258,7 @@ class Chain:
             made = (s.identity for s in siblings if not s.packed)
             copies = (after(one.birth) for one in made if born_after(one, new.identity))
             new.birth = max([new.birth, *copies])
+            new.begun = begun_behind(new.begun, siblings)
             self._append(new)
             return
         new.begun = new.identity.birth or new.begun

@@ -145,6 +145,14 @@ def born_after(one: Identity, other: Identity) -> bool:
     return bool(one.birth and other.birth and one.birth > other.birth)
 
 
+def begun_behind(begun: int, siblings: Iterable[Sibling]) -> int:
+    """When what comes after all of the siblings was begun, which by the clock is at `begun`, both
+    ns: with multigrain timestamps (Linux 6.13) what the kernel stamps a file with may be ahead of
+    the clock by its tick."""
+    ahead = (one.identity.birth + 1 for one in siblings if one.identity.birth - begun < SECOND)
+    return max([begun, *ahead])
+
+
 def begun_after(sibling: Sibling, old: Segment) -> bool:
     """Whether a sibling was begun after `old`, as far as times tell."""
     if not sibling.packed and sibling.identity.birth and old.identity.birth:

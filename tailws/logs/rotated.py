@@ -15,7 +15,7 @@ from typing import NamedTuple, TypeVar
 from weakref import WeakValueDictionary
 
 from tailws.logs.archive import Archive
-from tailws.logs.compare import is_copy, made_before_rename, made_since
+from tailws.logs.compare import begun_behind, is_copy, made_before_rename, made_since
 from tailws.logs.identity import Cursor, Identity
 from tailws.logs.segment import FilePool, Place, Segment
 from tailws.logs.siblings import Sibling, scan
@@ -211,7 +211,7 @@ class Rotated:
             elif copy.users == 0:
                 copy.close()
         births = (copy.identity.birth + 1 for copy in files if not isinstance(copy, Archive))
-        begun = max(births, default=now.begun)
+        begun = max(births, default=begun_behind(now.begun, siblings))
         if not files or not files[0].proves_place(place):
             return Copies(files, now, begun)
         # the first has what was seen last, or, if nothing was read yet, the one that begins like it

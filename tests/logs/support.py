@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import json
 import os
-import time
 from pathlib import Path
 
 from tailws.logs.chain import Chain, Retirement
@@ -15,10 +14,8 @@ from tailws.logs.subscription import Begin, Subscription, View
 from tailws.runtime.loop import Loop
 from tailws.runtime.watch import Watch
 from tailws.text.lines import Codec
-from tests.clock import Clock
+from tests.clock import Clock, tick
 
-#: The kernel stamps files by its clock tick; what happens within one has no order.
-TICK = 0.005
 #: More than any program writes.
 MOST_FRAMES = 10_000
 
@@ -49,7 +46,7 @@ class LogFile:
         return fd
 
     def copytruncate(self, keep: int = 9) -> None:
-        time.sleep(TICK)
+        tick()
         shift(self.path, keep)
         Path(f"{self.path}.1").write_bytes(self.path.read_bytes())
         os.truncate(self.path, 0)
@@ -89,7 +86,7 @@ class Daemon:
         self._start()
 
     def _start(self) -> None:
-        time.sleep(TICK)
+        tick()
         self.loop = Loop(self.clock)
         self.watch = Watch(self.loop, enabled=False)
         chain = Chain(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ import pytest
 from tailws.logs.identity import identify_path
 from tailws.logs.siblings import live_name_of, rotation_of, scan
 from tailws.text.lines import Codec
+from tests.clock import tick
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_when_it_was_compressed_is_not_when_it_was_written(tmp_path: Path) -> No
     """A script that compresses the old .1 to .2.gz and then renames the log to .1 makes .2.gz the
     younger file of the two: its number still says that it is the older one."""
     (tmp_path / "app.log.1").write_bytes(b"x")
-    time.sleep(0.02)
+    tick()
     (tmp_path / "app.log.2.gz").write_bytes(b"y")
     order = [os.path.basename(s.path) for s in scan(str(tmp_path / "app.log"))]
     assert order == ["app.log.2.gz", "app.log.1"]
@@ -106,7 +106,7 @@ def test_what_is_left_in_a_file_is_younger_than_its_copies(tmp_path: Path) -> No
 
     def make(path: Path) -> None:
         path.write_bytes(b"x")
-        time.sleep(0.02)  # the kernel's clock ticks
+        tick()
 
     make(live)
     live.rename(tmp_path / "app.log.4")
@@ -142,7 +142,7 @@ def test_no_file_is_missed_while_a_rotation_renumbers_them(tmp_path: Path) -> No
     that gets its name while we look who it is."""
     for number in range(1, 11):
         (tmp_path / f"app.log.{number}").write_bytes(b"x")
-        time.sleep(0.005)  # each has its own time of birth
+        tick()  # each has its own time of birth
     files = {identify_path(str(path)) for path in tmp_path.iterdir()}
     rotation = [sys.executable, "-c", RENUMBERING]
     with subprocess.Popen(rotation, cwd=tmp_path, stdout=subprocess.PIPE) as shifting:

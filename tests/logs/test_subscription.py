@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import time
 from itertools import pairwise
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from tailws.logs.identity import Cursor, birth_ms, file_number, identify_path
 from tailws.logs.siblings import Sibling
 from tailws.logs.subscription import Begin, Subscription, View
 from tailws.text.match import Filter, Term
+from tests.clock import tick
 from tests.logs.support import Daemon, LogFile, Reader, payload
 
 
@@ -322,7 +322,7 @@ def test_what_may_be_a_copy_is_no_less_read_to_its_end(tmp_path: Path) -> None:
     reader = Reader().connect(daemon)
     daemon.turn()
     reader.read()
-    time.sleep(0.02)  # the kernel's clock ticks
+    tick()
     os.close(log.rotate())
     (tmp_path / "app.log.1").unlink()
     log.write(b"one\n")
@@ -354,7 +354,7 @@ def test_empty_files_are_found_in_their_own_archives(tmp_path: Path) -> None:
     held = log.rotate()
     for text in (b"", b"between\n", b""):
         log.write(text)
-        time.sleep(0.02)  # the kernel's clock ticks
+        tick()
         os.close(log.rotate())
     log.write(b"last\n")
     daemon.restart()  # and so all of them are closed
@@ -432,5 +432,39 @@ def test_a_copy_that_another_reader_meets_first_is_no_less_read(tmp_path: Path) 
         back.read()
     assert live.lines == [b"zero", b"one", b"two", b"three"]
     assert back.lines == [b"one", b"two", b"three"]
+    daemon.close()
+    log.close()
+
+
+def test_a_file_may_be_stamped_ahead_of_the_clock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With multigrain timestamps a copy has a time that the clock reaches only a tick later. A
+    daemon that starts within this tick takes it for no copy of what it finds in the file."""
+    log = LogFile(tmp_path / "app.log")
+    log.write(b"")
+    daemon = Daemon(log.path)
+    reader = Reader().connect(daemon)
+    daemon.turn()
+    reader.read()
+    log.write(b"one\n")
+    log.copytruncate()
+    log.write(b"two\n")
+    copied = identify_path(f"{log.path}.1").birth
+    reader.disconnect()
+    monkeypatch.setattr("tailws.logs.segment.coarse_time", lambda: copied - 1_000_000)
+    daemon.restart()
+    Reader().connect(daemon)
+    daemon.turn()
+    monkeypatch.undo()
+    log.copytruncate()
+    daemon.look()
+    log.compress()
+    reader.connect(daemon)
+    for _ in range(3):
+        daemon.look()
+        daemon.turn()
+        reader.read()
+    assert reader.lines == [b"one", b"two"]
     daemon.close()
     log.close()
