@@ -71,16 +71,18 @@ def _is_gone(segment: Segment) -> bool:
 
 
 def _are_empty(archive: Segment, segment: Segment) -> bool:
-    """Whether it is what compression made of a file that nobody wrote to: it keeps the time of the
-    last write, which is that of its birth, or only the second."""
+    """Whether it is what compression made of a file that is empty: it keeps the time of the last
+    write or truncation, else of its birth, or only the second."""
     if not isinstance(archive, Archive) or archive.head or segment.size:
         return False
+    times = [segment.identity.birth]
     try:
         written = archive.fstat().st_mtime_ns
+        if segment.fd >= 0:
+            times.append(segment.fstat().st_mtime_ns)
     except OSError:
         return False
-    born = segment.identity.birth
-    return written in (born, born - born % SECOND)
+    return any(written in (at, at - at % SECOND) for at in times) and not segment.size
 
 
 def same_text(old: Segment, new: Segment) -> int | None:

@@ -374,6 +374,31 @@ def test_empty_files_are_found_in_their_own_archives(tmp_path: Path) -> None:
     log.close()
 
 
+def test_a_file_that_was_emptied_is_found_in_its_own_archive(tmp_path: Path) -> None:
+    """Copied, truncated, rotated and compressed, copy and all, before anything of it was read: it
+    is known what became of it, and that nothing is missing."""
+    log = LogFile(tmp_path / "app.log")
+    log.write(b"")
+    daemon = Daemon(log.path)
+    reader = Reader().connect(daemon)
+    daemon.turn()
+    reader.read()
+    log.write(b"one\n")
+    log.copytruncate()
+    log.compress()
+    tick()
+    os.close(log.rotate())
+    log.compress()
+    log.write(b"two\n")
+    for _ in range(3):
+        daemon.look()
+        daemon.turn()
+        reader.read()
+    assert reader.items == [b"one", b"two"]
+    daemon.close()
+    log.close()
+
+
 def test_a_copy_is_compressed_behind_our_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
