@@ -310,7 +310,7 @@ class Chain:
             if segment is None:
                 missing = True
                 continue
-            if self.rotated.is_known(segment, new, new):
+            if self.rotated.is_known(segment, new, new) or self._is_what_was_cut(segment, old):
                 segment.close()
                 continue
             found.append(segment)
@@ -319,6 +319,14 @@ class Chain:
         except OSError:
             gone = True
         return found, missing or (at is None and gone and bool(found))
+
+    def _is_what_was_cut(self, copy: Segment, old: Segment) -> bool:
+        """Whether `old` was cut before what the live end has read, and `copy` has that."""
+        end = self.end
+        try:
+            return end is not None and end.segment is old and old.is_cut and copy.proves_place(end)
+        except OSError:
+            return False  # gone this moment: as well a file that came between
 
     # -- changed in place
 

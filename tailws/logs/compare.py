@@ -75,14 +75,14 @@ def _are_empty(archive: Segment, segment: Segment) -> bool:
     write or truncation, else of its birth, or only the second."""
     if not isinstance(archive, Archive) or archive.head or segment.size:
         return False
-    times = [segment.identity.birth]
     try:
         written = archive.fstat().st_mtime_ns
         if segment.fd >= 0:
-            times.append(segment.fstat().st_mtime_ns)
+            segment.fstat()
     except OSError:
         return False
-    return any(written in (at, at - at % SECOND) for at in times) and not segment.size
+    times = (segment.identity.birth, segment.written)
+    return not segment.size and any(written in (at, at - at % SECOND) for at in times)
 
 
 def same_text(old: Segment, new: Segment) -> int | None:

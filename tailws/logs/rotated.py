@@ -253,6 +253,7 @@ class Rotated:
 def as_it_is(segment: Segment) -> Segment:
     """The file of a segment as it begins at this moment. Raises OSError."""
     now = Segment(segment.path, -1, segment.identity, segment.codec)
-    now.size = os.fstat(segment.reopen()).st_size
+    st = os.fstat(segment.reopen())
+    now.size, now.written, now.lost = st.st_size, st.st_mtime_ns, not st.st_nlink
     now.head = segment.read_head()
     return now

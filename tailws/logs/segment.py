@@ -234,6 +234,7 @@ class Segment:
         "start",
         "touched",
         "users",
+        "written",
     )
 
     def __init__(
@@ -247,6 +248,7 @@ class Segment:
         self.birth = birth_ms(identity)
         self.start = start  # bytes before belong to the segment before (a kept prefix, a copy)
         self.size = 0  # the largest that was seen
+        self.written = 0  # when it was written to or cut last, as of the last fstat(2), ns
         self.after_loss = False  # what was cut off before it is not known to be all read
         self.generation = 0  # how often the file was truncated before, while we looked
         self.begun = coarse_time()  # copies made before are of what it was before
@@ -278,7 +280,7 @@ class Segment:
             if not stat.S_ISREG(st.st_mode):
                 raise OSError(errno.ENOTSUP, "not a regular file", path)
             segment = cls(path, fd, identify(fd, st), codec)
-            segment.size = st.st_size
+            segment.size, segment.written = st.st_size, st.st_mtime_ns
             segment.remember_head()
         except BaseException:
             os.close(fd)
@@ -288,9 +290,10 @@ class Segment:
     # -- the file
 
     def fstat(self) -> os.stat_result:
-        """fstat(2), remembering the largest size. Raises OSError."""
+        """fstat(2), remembering the largest size and the last write. Raises OSError."""
         st = os.fstat(self.reopen())
         self.size = max(self.size, st.st_size)
+        self.written = st.st_mtime_ns
         return st
 
     def close(self) -> None:

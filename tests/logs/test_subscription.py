@@ -399,6 +399,35 @@ def test_a_file_that_was_emptied_is_found_in_its_own_archive(tmp_path: Path) -> 
     log.close()
 
 
+@pytest.mark.parametrize("gone", ["compressed", "deleted"])
+def test_the_copy_of_what_was_read_is_no_file_that_came_between(tmp_path: Path, gone: str) -> None:
+    """Copied, truncated and rotated in one look, and then compressed or deleted: the copy is read
+    on from where the live end stood, and not from its start again."""
+    log = LogFile(tmp_path / "app.log")
+    log.write(b"one\n")
+    daemon = Daemon(log.path)
+    reader = Reader().connect(daemon, Begin(start=True))
+    daemon.turn()
+    reader.read()
+    log.write(b"two\n")
+    log.copytruncate()
+    tick()
+    os.close(log.rotate())
+    tick()
+    if gone == "compressed":
+        log.compress()
+    else:
+        (tmp_path / "app.log.1").unlink()
+    log.write(b"three\n")
+    for _ in range(3):
+        daemon.look()
+        daemon.turn()
+        reader.read()
+    assert reader.lines == [b"one", b"two", b"three"]
+    daemon.close()
+    log.close()
+
+
 def test_a_copy_is_compressed_behind_our_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
