@@ -235,7 +235,7 @@ def _by_inode(
         renamed = Sibling(path, identity, st.st_size, st.st_mtime_ns, "", False, birth)
         segment = chain.rotated.open(renamed)
         if segment is not None and segment.proves(cursor):
-            younger = [s for s in siblings if s.birth > cursor.birth]
+            younger = [s for s in siblings if _is_younger(s, cursor)]
             chain.resume(segment, younger)
             return segment.place(cursor.offset)
     return None
@@ -324,7 +324,7 @@ def _not_found(chain: Chain, cursor: Cursor, siblings: list[Sibling]) -> Located
         return Located(None, Gap(None, "gone"))
     plain = [(at, sibling) for at, sibling in enumerate(siblings) if not sibling.packed]
     same = next((at for at, sibling in plain if _is_of(cursor, sibling)), None)
-    younger = (at for at, sibling in plain if sibling.birth > cursor.birth > 0)
+    younger = (at for at, sibling in plain if _is_younger(sibling, cursor))
     at = same if same is not None else next(younger, None)
     segment = chain.rotated.open(siblings[at]) if at is not None else None
     if at is not None and segment is not None:
@@ -336,6 +336,13 @@ def _not_found(chain: Chain, cursor: Cursor, siblings: list[Sibling]) -> Located
         reason = "truncated" if same_file else "gone"
         return Located(newest.place(newest.start), Gap(None, reason))
     return Located(newest.place(live_end(newest)), Gap(None, "unknown-cursor"))
+
+
+def _is_younger(sibling: Sibling, cursor: Cursor) -> bool:
+    """Whether it got the name after the file of the cursor: what was truncated and written anew
+    since then had it before."""
+    born = sibling.birth if sibling.packed else birth_ms(sibling.identity)
+    return born > cursor.birth > 0
 
 
 def _is_of(cursor: Cursor, file: Sibling | Segment) -> bool:

@@ -522,3 +522,26 @@ def test_a_file_may_be_stamped_ahead_of_the_clock(
     assert reader.lines == [b"one", b"two"]
     daemon.close()
     log.close()
+
+
+def test_a_file_is_no_younger_for_being_written_anew(tmp_path: Path) -> None:
+    """A file is copied, truncated and rotated in the millisecond in which the next one is born. Who
+    has read that one, which is deleted, is not led back to what is left in the first."""
+    log = LogFile(tmp_path / "app.log")
+    log.write(b"one\n")
+    log.copytruncate()
+    log.write(b"two\n")
+    copied = identify_path(f"{log.path}.1")
+    os.close(log.rotate())
+    tick()
+    log.write(b"three\n")
+    daemon = Daemon(log.path)
+    reader = Reader()
+    reader.cursor = str(Cursor(1, birth_ms(copied), 4, 0, 0))
+    reader.connect(daemon)
+    for _ in range(3):
+        daemon.turn()
+        reader.read()
+    assert reader.items == [None, b"three"]
+    daemon.close()
+    log.close()
