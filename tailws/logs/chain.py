@@ -353,8 +353,8 @@ class Chain:
         copies = self.rotated.copies(place)
         if segment.lost and not copies.whole and size >= max(segment.size, place.offset):
             # It has lost its name, and was written over without being cut: what is in it now is no
-            # log (shred(1), logrotate's `shred`).
-            segment.final = place.offset
+            # log (shred(1), logrotate's `shred`). Nor is what it is compressed to.
+            segment.final, segment.head = place.offset, copies.now.head
             unsure = refilled or self._unseen(segment, hinted=True)
             if segment.link is None:
                 self._cut[segment] = had, unsure

@@ -545,3 +545,40 @@ def test_a_file_is_no_younger_for_being_written_anew(tmp_path: Path) -> None:
     assert reader.items == [None, b"three"]
     daemon.close()
     log.close()
+
+
+def test_what_was_given_up_does_not_come_later(tmp_path: Path) -> None:
+    """A file is cut, filled with more than it had, renamed and written to in one look: a gap tells
+    of that. It is not read after what follows it, when it is compressed and the next is deleted."""
+    log = LogFile(tmp_path / "app.log")
+    log.write(b"one\n")
+    daemon = Daemon(log.path)
+    reader = Reader().connect(daemon, Begin(start=True))
+    daemon.turn()
+    reader.read()
+    os.truncate(log.path, 0)
+    log.write(b"not seen\n")
+    held = log.rotate()
+    tick()
+    log.write(b"two\n")
+    tick()
+    os.write(held, b"nor this\n")
+    os.close(held)
+
+    def turn() -> None:
+        for _ in range(3):
+            daemon.look()
+            daemon.turn()
+            reader.read()
+
+    turn()
+    assert reader.items == [b"one", None, b"two"]
+    log.compress()
+    log.close()
+    log.path.unlink()
+    tick()
+    log.write(b"three\n")
+    turn()
+    assert reader.lines == [b"one", b"two", b"three"]
+    daemon.close()
+    log.close()
