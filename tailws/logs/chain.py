@@ -323,8 +323,10 @@ class Chain:
     def _is_what_was_cut(self, copy: Segment, old: Segment) -> bool:
         """Whether `old` was cut before what the live end has read, and `copy` has that."""
         end = self.end
+        if end is None or end.segment is not old or not end.offset:
+            return False
         try:
-            return end is not None and end.segment is old and old.is_cut and copy.proves_place(end)
+            return old.is_cut and copy.proves_place(end)
         except OSError:
             return False  # gone this moment: as well a file that came between
 

@@ -428,6 +428,33 @@ def test_the_copy_of_what_was_read_is_no_file_that_came_between(tmp_path: Path, 
     log.close()
 
 
+def test_what_comes_between_is_no_copy_of_a_file_of_which_nothing_was_read(tmp_path: Path) -> None:
+    """The live end has just come to the start of a file that is copied, truncated and rotated, and
+    so is the one after it, in one look."""
+    log = LogFile(tmp_path / "app.log")
+    log.write(b"zero\n")
+    daemon = Daemon(log.path)
+    reader = Reader().connect(daemon, Begin(start=True))
+    daemon.turn()
+    reader.read()
+    os.close(log.rotate())
+    log.write(b"one\n")
+    daemon.look()
+    reader.read(frames=1)
+    log.copytruncate()
+    for line in (b"two\n", b"three\n"):
+        tick()
+        os.close(log.rotate())
+        log.write(line)
+    for _ in range(3):
+        daemon.look()
+        daemon.turn()
+        reader.read()
+    assert reader.items == [b"zero", b"one", b"two", b"three"]
+    daemon.close()
+    log.close()
+
+
 def test_a_copy_is_compressed_behind_our_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
