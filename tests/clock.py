@@ -18,8 +18,8 @@ class Clock:
 
 
 def tick() -> None:
-    """Wait until the clock that the kernel stamps files with has ticked, late as that may be on a
-    busy machine: what happens within one tick has no order."""
-    before = coarse_time()
-    while coarse_time() == before:
+    """Wait until no file can be stamped with a time that one was stamped with before: within a tick
+    of the kernel's clock, late as it may come on a busy machine, there is no order."""
+    now = time.time_ns()
+    while coarse_time() <= now:
         time.sleep(0.001)

@@ -190,7 +190,8 @@ class Chain:
             self._unlinked = not st.st_nlink
             self._seen = seen
             self._is_back(newest)
-            self.shrunk = st.st_size < newest.size
+            read = self.end.offset if self.end is not None and self.end.segment is newest else 0
+            self.shrunk = st.st_size < max(newest.size, read)
             if st.st_size > newest.size:
                 self._grown_at = self._clock()
             newest.size = max(newest.size, st.st_size)
@@ -356,7 +357,9 @@ class Chain:
         if segment.lost and not copies.whole and size >= max(segment.size, place.offset):
             # It has lost its name, and was written over without being cut: what is in it now is no
             # log (shred(1), logrotate's `shred`). Nor is what it is compressed to.
-            segment.final, segment.head = place.offset, copies.now.head
+            segment.final = place.offset
+            copies.now.lost = True
+            self.rotated.remember(copies.now)
             unsure = refilled or self._unseen(segment, hinted=True)
             if segment.link is None:
                 self._cut[segment] = had, unsure

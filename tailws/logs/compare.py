@@ -111,7 +111,8 @@ def kept(segment: Segment, place: Place, size: int, known: Iterable[Block]) -> i
     same = common(segment.head, segment.read_head())
     if same < len(segment.head):
         return min(place.offset, codec.end_of_lines(segment.head[:same]))
-    if place.offset <= size and segment.proves_place(place):  # cut behind what was read
+    seen = place.offset or segment.head
+    if seen and place.offset <= size and segment.proves_place(place):  # cut behind what was read
         return line_end(segment, size) if size < segment.size else place.offset
     for block in known:
         at = block.start.offset

@@ -19,6 +19,7 @@ asked to read ahead, and `COLD` says «come again in a moment».
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import os
@@ -364,10 +365,8 @@ class Segment:
 
     def _fill_head(self, length: int) -> None:
         if len(self.head) < length:
-            try:
-                self.head = self.read_head()
-            except OSError:
-                pass  # the cursor will not prove itself later: the client is told then
+            with contextlib.suppress(OSError):  # the cursor will not prove itself later
+                self.remember_head()
 
     def is_written(self) -> bool:
         """Whether somebody may still write to it: False only when the kernel says that nobody has
@@ -505,7 +504,8 @@ class Segment:
             anchor = (place.anchor + data[:end])[-ANCHOR:]
         else:  # behind a hole
             anchor = (bytes(ANCHOR) + data[:end])[-min(ANCHOR, offset) :]
-        if place.offset <= len(self.head) < KEPT_HEAD and offset - place.offset == end:
+        known = len(self.head)
+        if place.offset <= known < min(KEPT_HEAD, offset) and offset - place.offset == end:
             self.head = (self.head[: place.offset] + data[:end])[:KEPT_HEAD]
         body = self.codec.utf8(data[: end - len(self.codec.newline)], place.offset == 0)
         return Block(place, Place(self, offset, anchor), body)

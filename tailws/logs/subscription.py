@@ -361,7 +361,7 @@ class Subscription:
         """By itself, up to where the window begins; None: it is there."""
         source = self.source
         meeting = source.meeting
-        if meeting is not None and place == meeting:
+        if meeting is not None and _is_one(place, meeting):
             self._number = source.meeting_number
             if self._told_behind:
                 self._fall_behind()
@@ -376,7 +376,7 @@ class Subscription:
         step = source.read(place, stop)
         if isinstance(step, Later) and stop is None:
             source.overtake(place)
-            if source.end == place:
+            if source.end is not None and _is_one(place, source.end):
                 self._number = source.next_number
         return step
 
@@ -418,6 +418,12 @@ class Subscription:
         if not self.view.text:
             payload = encode(head)
             self._frames.append(frame_header(Opcode.TEXT, len(payload)) + payload)
+
+
+def _is_one(place: Place, other: Place) -> bool:
+    """Whether they are one place, and have one name: after a copy or a rotation a place may have
+    that of the one before it, and a batch must start where the last one ended."""
+    return place == other and place.cursor == other.cursor
 
 
 def block_frame(name: str, block: Block, view: View) -> bytes:

@@ -133,6 +133,7 @@ class Reader:
         self.offered = offered
         self.offers = 0
         self.cursor: str | None = None
+        self.joint: str | None = None  # where the next batch has to start
         self.items: list[bytes | None] = []  # lines; None stands for a gap
         self.exact: set[int] = set()  # which of them are gaps of a known size
         self.announced: dict[int, int] = {}  # see `connect`
@@ -194,16 +195,19 @@ class Reader:
         self.heads.append(head)
         match head["type"]:
             case "lines":
-                self.cursor = head["end"]
+                assert head["start"] == self.joint or self.joint is None, (self.joint, head)
+                self.cursor = self.joint = head["end"]
                 if newline:
                     self.items += body.split(b"\n")
             case "subscribed":
-                self.cursor = head["cursor"]
+                self.cursor = self.joint = head["cursor"]
             case "gap":
+                self.joint = head.get("end")
                 if head["bytes"] is not None:
                     self.exact.add(len(self.items))
                 self.items.append(None)
             case "event":
+                self.joint = None
                 self.events.append(head["event"])
 
     @property

@@ -220,6 +220,24 @@ class World:
 @example(program=["append", "truncate", "append", "rotate", "append", "truncate", "restart"])
 @example(program=["rotate", "append", "copytruncate", "append", "copytruncate", "compress"])
 @example(program=["append", "copytruncate", "compress", "restart"])
+@example(
+    program=[*("append",) * 6, "restart", "read-one", "read-one", "copytruncate", "append"],
+)
+@example(program=["append", "look", "read-one", "append", "copytruncate"])
+@example(program=["look", "append", "read", "copytruncate", "drop"])
+@example(program=["append", "restart", "truncate", "append", "rotate"])
+@example(
+    program=[
+        *("append",) * 11,
+        "copytruncate",
+        "restart",
+        "append",
+        "read-one",
+        "read-one",
+        "copytruncate",
+        "append",
+    ]
+)
 @example(program=["append", "copytruncate", "compress", "half", "drop", "resume"])
 @example(program=["append", "copytruncate", "compress", "rotate", "half", "drop", "resume"])
 @example(program=["append", "restart", "read", "drop", "copytruncate", "look", "compress"])
