@@ -141,6 +141,8 @@ class Rotated:
 
     def _is_archive_of(self, sibling: Sibling, segment: Segment) -> bool:
         """Whether a compressed file holds what `segment` does."""
+        if not segment.head and sibling.identity in self.past:
+            return False  # times alone would tell: but it was read as a file of its own
         archive = self.open(sibling) if sibling.packed else None
         if archive is None:
             return False

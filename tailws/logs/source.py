@@ -575,7 +575,10 @@ class Source:
                 return Step(Crossing(None, None), start)
             start = following.place(at)
         except OSError as error:
-            return self._unreadable(Place(link.next, at, b""), error)
+            ahead = Place(link.next, at, b"")
+            if gap is None:
+                ahead.stands_for(place)
+            return self._unreadable(ahead, error)
         if gap is None:
             start.stands_for(place)
         return Step(Crossing(link.event, gap), start)

@@ -228,6 +228,30 @@ class World:
 @example(program=["append", "restart", "truncate", "append", "rotate"])
 @example(
     program=[
+        *("append",) * 13,
+        "copytruncate",
+        "copytruncate",
+        "compress",
+        "restart",
+        "rotate",
+        "wait",
+        "compress",
+    ]
+)
+@example(
+    program=[
+        *("append",) * 13,
+        "copytruncate",
+        "append",
+        "restart",
+        "copytruncate",
+        "rotate",
+        "wait",
+        "compress",
+    ]
+)
+@example(
+    program=[
         *("append",) * 11,
         "copytruncate",
         "restart",
