@@ -26,8 +26,10 @@ T = TypeVar("T")
 
 #: Times that the rotated files are looked at while they change.
 LOOKS = 3
-#: Files remembered as read, so that none is read again under another name.
-PAST = 64
+#: Files remembered as read, so that none is read again under another name: about 2 kB each.
+PAST = 512
+#: Those of them that were there before us: each is opened once, when the log is.
+BEFORE = 32
 
 
 class Copies(NamedTuple):
@@ -85,7 +87,7 @@ class Rotated:
         """They are older than the file that the chain begins with, also when they are compressed
         later on."""
         self.before = {sibling.identity for sibling in siblings}
-        for sibling in siblings[-PAST // 2 :]:
+        for sibling in siblings[-BEFORE:]:
             segment = self.open(sibling) if not sibling.packed else None
             if segment is not None:
                 self.remember(segment)
