@@ -16,7 +16,7 @@ import logging
 import socket
 from collections import deque
 from collections.abc import Callable
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from tailws.runtime.loop import READ, WRITE, Loop
 
@@ -62,6 +62,9 @@ class Handler(Protocol):
 class Stream:
     """Owns one connected socket, the bytes owed to it, and its interest mask."""
 
+    #: How often any stream has begun to owe, or has ended: what was lent before is not to be used.
+    recalls: ClassVar = 0
+
     __slots__ = (
         "_events",
         "_fd",
@@ -75,7 +78,6 @@ class Stream:
         "_sock",
         "owed",
         "peer",
-        "push",
         "received",
         "sent",
     )
@@ -101,9 +103,7 @@ class Stream:
         self._lingering = False
         self.peer = peer  # for people: 127.0.0.1:50312, or the path of a Unix socket
         self.owed = 0  # bytes passed to `send` that the kernel has not taken
-        self.sent = 0  # bytes that the kernel has taken, those that were pushed left out
-        #: The socket's own `send` while nothing is owed, else `refuse`. See `pushed`.
-        self.push: Callable[[bytes], int] = sock.send
+        self.sent = 0  # bytes that the kernel has taken, by a lent `send` left out
         self.received = 0
 
     # -- life
@@ -127,7 +127,7 @@ class Stream:
             self._events = 0
         self._owed = None
         self.owed = 0
-        self.push = refuse
+        Stream.recalls += 1
         sock.close()
         handler, self._handler = self._handler, None
         if handler is not None:
@@ -143,7 +143,7 @@ class Stream:
         if self._sock is None or self._lingering:
             return
         self._lingering = True
-        self.push = refuse
+        Stream.recalls += 1
         if not self.owed:
             self._shut_down()
 
@@ -186,12 +186,17 @@ class Stream:
             return True
         return self._keep(memoryview(data)[count:])
 
-    def pushed(self, data: bytes, count: int) -> bool:
-        """Tell what `push` returned, when it is not all of the data. False: nothing is kept.
-
-        Who has the same for many calls `push` of each. It is one call of C instead of a method
-        that does five things around it, for each client and line.
+    def lend(self) -> Callable[[bytes], int]:
+        """The socket's own `send`, or `refuse` while something is owed, for whoever has the same
+        for many: one call of C for each of them and nothing else, and methods that are made at
+        once lie side by side in memory. It is good until `recalls` changes.
         """
+        if self._sock is None or self.owed or self._lingering:
+            return refuse
+        return self._sock.send
+
+    def lent(self, data: bytes, count: int) -> bool:
+        """Tell what a lent `send` returned, when it is not all. False: nothing is kept."""
         if count < 0:
             return False
         self._keep(memoryview(data)[count:])
@@ -202,7 +207,7 @@ class Stream:
             self._owed = deque()
         self._owed.append(rest)
         self.owed += len(rest)
-        self.push = refuse
+        Stream.recalls += 1
         self._update()
         return False
 
@@ -224,8 +229,6 @@ class Stream:
                 return
             self._owed.popleft()
         self._owed = None
-        if self._sock is not None and not self._lingering:
-            self.push = self._sock.send
         if self._lingering:
             self._shut_down()
         elif self._handler is not None:
@@ -302,7 +305,7 @@ class Stream:
 
 
 def refuse(_data: bytes) -> int:
-    """The `push` of a stream that takes nothing now."""
+    """What a stream lends that takes nothing now: -1 bytes."""
     return -1
 
 

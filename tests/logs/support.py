@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from tailws.logs.chain import Chain, Retirement
@@ -156,19 +157,22 @@ class Reader:
         self.subscription = Subscription(daemon.source, View(), begin, self._wake, outlet=outlet)
         return self
 
-    def push(self, frame: bytes) -> int:
+    def lend(self) -> Callable[[bytes], int]:
+        return self._push
+
+    def _push(self, frame: bytes) -> int:
         self.offers += 1
         if self.ready or self.offers % 3 == 0:
             return -1
         self._take(payload(frame))
         return len(frame)
 
-    def pushed(self, _frame: bytes, count: int) -> bool:
+    def lent(self, _frame: bytes, count: int) -> bool:
         assert count == -1
         return False
 
     def send(self, _frame: bytes) -> bool:
-        raise AssertionError("only who raises from `push` is sent anything")
+        raise AssertionError("only who lends what raises is sent anything")
 
     def _wake(self, _subscription: Subscription) -> None:
         self.ready = True

@@ -222,34 +222,37 @@ def test_sending_from_on_room_keeps_the_order(make: Make) -> None:
     assert pair.receive(len(whole)) == whole
 
 
-def test_what_is_pushed_is_sent_whole_and_in_order_or_refused(make: Make) -> None:
+def test_what_is_lent_sends_whole_and_in_order_or_refuses(make: Make) -> None:
     """Who hands the same to many loses nothing of what was taken, and nothing overtakes it."""
     pair = make()
     stream = pair.stream
     parts = [bytes((number,)) * 50_000 for number in range(200)]
     taken = []
     for part in parts:
+        before = Stream.recalls
         try:
-            count = stream.push(part)
+            count = stream.lend()(part)
         except BlockingIOError:
             stream.send(part)
         else:
-            if count != len(part) and not stream.pushed(part, count):
+            if count != len(part) and not stream.lent(part, count):
                 assert stream.owed
                 continue
         taken.append(part)
+        assert bool(stream.owed) == (Stream.recalls != before)
     assert stream.owed
     assert len(taken) < len(parts)
-    assert stream.push(b"too early") == -1
+    assert stream.lend()(b"too early") == -1
     expected = b"".join(taken)
     assert pair.receive(len(expected)) == expected
     pair.until(lambda: not stream.owed, "room")
-    assert stream.push(b"again") == 5
+    assert stream.lend()(b"again") == 5
     assert pair.receive(5) == b"again"
-    stream.end()
-    assert stream.push(b"too late") == -1
-    stream.close()
-    assert stream.push(b"too late") == -1
+    for leave in (stream.end, stream.close):
+        before = Stream.recalls
+        leave()
+        assert Stream.recalls != before
+        assert stream.lend()(b"too late") == -1
 
 
 def test_a_paused_stream_makes_its_peer_wait(make: Make) -> None:
