@@ -1,7 +1,8 @@
 """What is answered with no log in it: the page, sessions, health, metrics.
 
 The page's files are read once, at the start, so what can be asked for is a table, not a path on
-the disk; each is made ready to be sent when it is first asked for. Assets are served below a path
+the disk; each is made ready to be sent when it is first asked for, `main.js` with all modules that
+it imports, which are those below a directory. Assets are served below a path
 that changes with their content and may be kept for ever; `index.html`, which names that path, is
 asked for anew each time. All addresses in it are relative, so it works below any path of a proxy.
 """
@@ -31,6 +32,7 @@ from tailws.server.exchange import (
     json_answer,
     sentence,
 )
+from tailws.server.joined import joined
 from tailws.text.pattern import lazy
 
 if TYPE_CHECKING:
@@ -72,19 +74,6 @@ _COMMENT = lazy(
 )
 _ASIDE = lazy(rb"[ \t]+// [^\"'`\n]*$", re.MULTILINE)
 _BLANK = lazy(rb"^\s+", re.MULTILINE)
-_STRING = rb"""(?:"[^"\\\n]*+(?:\\.[^"\\\n]*+)*+"|`[^`\n]*+`)"""
-_SIGN = rb"[=<>&|?:,;{}()*!\[\]]"
-#: An operator that may be a sign or begin a pattern elsewhere, between its two operands.
-_BETWEEN = rb"(?<=[\w)\]] )[-+/%](?= [\w(])"
-#: Spaces beside signs, and ends of lines behind some, which only please. Strings are kept, and
-#: lines in which more may look like one: templates in templates, regular expressions, comments.
-#: Whoever opens the page first waits for this: no way back is tried where none can help.
-_SPACED = lazy(
-    rb"""(^(?:(?=[^\n]*\$\{[^`}\n]*`)|[^"`'/\n]*+(?:(?:%s|%s)[^"`'/\n]*+)*+['/])[^\n]*$)| ?(%s)"""
-    % (_STRING, _BETWEEN, _STRING)
-    + rb"|(?=[ ;{},])(?: ?(%s*[;{},])\n| (%s+|%s) ?|(?<=%s) )" % (_SIGN, _SIGN, _BETWEEN, _SIGN),
-    re.MULTILINE,
-)
 _STYLED = lazy(rb"\s*([{};,])\s*|: +")
 _LEAN = (".js", ".css")
 _FOREVER = "public, max-age=31536000, immutable"
@@ -121,21 +110,25 @@ def lean(name: str, source: bytes) -> bytes:
         return source
     source = _BLANK.sub(b"", _COMMENT.sub(b"", source))
     if name.endswith(".js"):
-        return _SPACED.sub(rb"\1\2\3\4", _ASIDE.sub(b"", source))
+        return _ASIDE.sub(b"", source)
     return _STYLED.sub(lambda sign: sign[1] or b":", source)
 
 
 class _File:
     """One file: its bytes, as they are sent and compressed, and its ETag."""
 
-    def __init__(self, name: str, source: bytes) -> None:
+    def __init__(
+        self, name: str, source: bytes, modules: Mapping[str, bytes] | None = None
+    ) -> None:
         self.name = name
         self.source = source
-        self.etag = hashlib.sha256(source).hexdigest()[:16]
+        self._modules = modules or {}
+        self.etag = hashlib.sha256(b"".join([source, *self._modules.values()])).hexdigest()[:16]
 
     @cached_property
     def plain(self) -> bytes:
-        return lean(self.name, self.source)
+        source = joined(self.source, self._modules) if self._modules else self.source
+        return lean(self.name, source)
 
     @cached_property
     def zipped(self) -> bytes:
@@ -185,7 +178,14 @@ class Site:
         self._ready = ready
         self._registry = registry
         self._who = {"health": health, "metrics": metrics}
-        self._files = {name: _File(name, data) for name, data in files.items()}
+        modules = {
+            name: files[name] for name in sorted(files) if "/" in name and name[-3:] == ".js"
+        }
+        self._files = {
+            name: _File(name, data, modules if name == "main.js" else None)
+            for name, data in files.items()
+            if name not in modules
+        }
         digest = hashlib.sha256()
         for name, file in sorted(self._files.items()):
             digest.update(f"{name} {file.etag}\n".encode())
