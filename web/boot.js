@@ -32,7 +32,7 @@
         : sources.filter((/** @type {any} */ { state }) => state === "live").sort((/** @type {any} */ a, /** @type {any} */ b) => (b.modified ?? 0) - (a.modified ?? 0))[0];
       if (!source) return;
       early.source = source.name;
-      early.asked = JSON.stringify({ type: "subscribe", source: early.source, lines: 200, id: 2 });
+      early.asked = JSON.stringify({ type: "subscribe", source: early.source, lines: 100, id: 2 });
       ws.send(early.asked);
     };
     // The first connection of the page takes it from here.

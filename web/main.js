@@ -87,13 +87,18 @@ const address = new AddressBar({ desk, features, show: showIn, say: toast });
 
 // -- the fixed parts of the page
 
-const login = new Login(() => {
-  for (const link of desk.links) link.socket.open();
-});
+/** @type {Login | undefined} */
+let login;
+/** Asks for the token. */
+function enter() {
+  login ??= new Login(() => desk.links.forEach((link) => link.socket.open()));
+  login.open();
+  return login;
+}
 const connection = new Connection({
   now: () => desk.links.forEach((link) => link.socket.now()),
   skip: () => desk.current?.feed.jump({ end: true }),
-  signIn: () => login.open(),
+  signIn: enter,
 });
 const status = new Status(one("#foot"), {
   end: () => desk.current?.toEnd(),
@@ -235,7 +240,7 @@ async function leave() {
     link.socket.close();
     link.socket.closed = false;
   }
-  login.open();
+  enter();
 }
 
 function saveView() {
@@ -365,7 +370,7 @@ function begin() {
   live.sort((a, b) => (b.modified ?? 0) - (a.modified ?? 0));
   if (live[0]) {
     showIn(desk.panes[0], [live[0].name]);
-    ask(() => desk.current?.focus());
+    ask(() => setTimeout(() => desk.current?.focus()));
   }
   return undefined;
 }
@@ -404,8 +409,8 @@ function linkChanged(link) {
     root.dataset.link = phase;
     notify.link(phase !== "live" && phase !== "connecting");
   }
-  if (phase === "signed-out") login.open();
-  else if (phase === "live") login.close();
+  if (phase === "signed-out") enter();
+  else if (phase === "live") login?.close();
   ask(refresh);
 }
 
@@ -595,8 +600,5 @@ if (token) {
   const { ok, message, wait } = await signIn(token);
   desk.links[0].socket.closed = false;
   if (ok) desk.links[0].socket.open();
-  else {
-    login.open();
-    login.tell(message, wait);
-  }
+  else enter().tell(message, wait);
 }

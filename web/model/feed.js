@@ -12,8 +12,8 @@ import { blockOf } from "./block.js";
 import { Opening, Pager } from "./pager.js";
 import { filterKeys } from "./protocol.js";
 
-/** Lines asked for at the live end when a log is opened. */
-const OPENING = 200;
+/** Lines asked for at the live end when a log is opened: what a large window shows. */
+const OPENING = 100;
 
 export class Feed extends Pager {
   /** What was shown before the window that is being opened: it comes back when that fails. */
@@ -144,7 +144,7 @@ export class Feed extends Pager {
       opening.edge(head.source).top = head.cursor;
       opening.subscribed.add(head.source);
       // Several logs: the last lines of each come as one page, so that they can be put in order.
-      if (this.merged) this.page(head.source, { before: head.cursor }, OPENING);
+      if (this.merged) this.page(head.source, { before: head.cursor }, 2 * OPENING);
       else this.#opened();
       return;
     }

@@ -130,6 +130,8 @@ function digitTime(line, at, start, context) {
  * @param {Context} context
  */
 function letterTime(line, at, context) {
+  // Every word of a line is asked for: the forms begin with a capital letter, and one with an "a".
+  if (line.charCodeAt(at) > 0x61) return null;
   AUDIT.lastIndex = at;
   if (AUDIT.test(line)) return epochTime(line, AUDIT.lastIndex);
   for (const form of LETTER_FORMS) {

@@ -250,7 +250,7 @@ export class AddressBar {
     });
     desk.arrange();
     this.applying = false;
-    ask(() => desk.current?.focus()); // it lays the page out
+    ask(() => setTimeout(() => desk.current?.focus())); // behind the frame: it lays the page out
   }
 
   /** Goes to an address; one can go back. @param {string} fragment */

@@ -366,6 +366,7 @@ export class Pane extends Reader {
 
   /** @param {number} lines @param {string} text @param {boolean} live just written, not there before @override */
   counted(lines, text, live) {
+    if (!live && this.following) return; // of what was there before, nobody counts the errors
     // While one follows, these counts only give an idea: no more is looked at than a frame bears.
     const most = this.following && !document.hidden ? SUSPECTS - this.suspects : Infinity;
     const { errors, warnings } = countLevels(text, most);

@@ -9,7 +9,7 @@
  * @property {(down: boolean) => void} scrolled the user's own scrolling came to rest, or goes on
  * @property {() => void} moved the scroll position changed: draw
  * @property {() => void} idle nothing moved for a while
- * @property {() => void} resized
+ * @property {(changed: boolean) => void} resized
  */
 
 import { h } from "./dom.js";
@@ -59,22 +59,22 @@ export class Paper {
     el.addEventListener("touchmove", (event) => this.#swiped(event.touches[0].clientY), { passive: true });
     el.addEventListener("touchend", () => this.#touch(false), { passive: true });
     el.addEventListener("touchcancel", () => this.#touch(false), { passive: true });
-    this.observer = new ResizeObserver(() => {
-      this.measure();
-      host.resized();
-    });
+    this.observer = new ResizeObserver(() => host.resized(this.measure()));
     this.observer.observe(el);
     // Fonts or zoom change the cell without changing the box.
     this.observer.observe(this.probe);
   }
 
+  /** Returns whether something is not as it was. */
   measure() {
+    const { height, width, cell, line } = this;
     this.height = this.el.clientHeight;
     this.width = this.el.clientWidth;
     const box = this.probe.getBoundingClientRect();
     if (box.width > 0) this.cell = box.width / 100;
     const style = getComputedStyle(this.probe);
     this.line = Math.round(parseFloat(style.lineHeight)) || this.line;
+    return height !== this.height || width !== this.width || cell !== this.cell || line !== this.line;
   }
 
   /** @param {WheelEvent} event */

@@ -69,18 +69,26 @@ export class Sources {
     this.live = h("span", { class: "side-live" });
     this.canvas = h("canvas", { class: "sparks", "aria-hidden": "true" });
     this.list = h("div", { class: "tree-rows" });
+    this.ruler = h("div", { class: "probe" });
     this.tree = h("div", {
       class: "tree", role: "tree", id: "tree", "aria-label": "Sources", tabindex: "-1",
       onkeydown: (/** @type {KeyboardEvent} */ event) => this.#treeKey(event),
-    }, this.list, this.canvas);
+    }, this.list, this.canvas, this.ruler);
     this.empty = h("p", { class: "side-empty", hidden: true });
     this.scroll = h("div", { class: "side-scroll" }, this.viewBox,
       h("h2", { class: "side-title" }, "Sources", this.live), this.tree, this.empty);
     fill(side, h("div", { class: "side-field" }, icon("search"), this.field, h("kbd", null, "s")), this.scroll);
-    this.scroll.addEventListener("scroll", () => this.#paintSoon(), { passive: true });
+    this.scroll.addEventListener("scroll", () => {
+      this.top = this.scroll.scrollTop;
+      this.#paintSoon();
+    }, { passive: true });
     this.list.addEventListener("click", (event) => this.#click(event, false));
     this.list.addEventListener("auxclick", (event) => this.#click(event, true));
-    new ResizeObserver(() => this.#paintSoon()).observe(this.scroll);
+    // Sizes are told, not asked for in a frame: that would lay the page out once more.
+    this.high = 27;
+    this.above = this.tall = this.top = 0;
+    const observer = new ResizeObserver(() => this.#measure());
+    for (const el of [this.scroll, this.viewBox, this.ruler]) observer.observe(el);
     this.paint = () => this.#paint();
   }
 
@@ -147,17 +155,18 @@ export class Sources {
     if (!document.hidden) this.#paintSoon();
   }
 
-  #rowHeight() {
-    return parseFloat(getComputedStyle(this.tree).getPropertyValue("--tree-row")) || 27;
+  #measure() {
+    this.high = this.ruler.offsetHeight || this.high;
+    this.above = this.tree.offsetTop;
+    this.tall = this.scroll.clientHeight;
+    this.#paint();
   }
 
   #paint() {
-    const high = this.#rowHeight();
-    const { scroll, tree, list, rows: all } = this;
-    const above = tree.offsetTop - scroll.offsetTop;
-    const top = Math.max(0, scroll.scrollTop - above);
+    const { high, tall, tree, list, rows: all } = this;
+    const top = this.top - this.above;
     const first = Math.max(0, Math.floor(top / high) - 2);
-    const last = Math.min(all.length, Math.ceil((scroll.scrollTop - above + scroll.clientHeight) / high) + 2);
+    const last = Math.min(all.length, Math.ceil((top + tall) / high) + 2);
     const visible = Math.max(0, last - first);
     const height = `${all.length * high}px`;
     if (tree.style.height !== height) tree.style.height = height;
@@ -244,12 +253,13 @@ export class Sources {
     const context = brush(canvas, BAR_WIDTH, rows.length * high);
     if (!context) return;
     canvas.style.height = `${rows.length * high}px`;
-    const [plain, red] = [colour("--bar"), colour("--err")];
     const step = BAR_WIDTH / BARS;
     const tallest = Math.min(BAR_HEIGHT, high);
     rows.forEach((names, k) => {
       const bars = this.activity.bars(names);
       const most = Math.max(...bars.map(([lines]) => lines));
+      if (!most) return;
+      const [plain, red] = [colour("--bar"), colour("--err")];
       const foot = k * high + (high + tallest) / 2;
       bars.forEach(([lines, errors], i) => {
         if (!lines) return;
@@ -338,13 +348,11 @@ export class Sources {
   #focusRow(index) {
     if (!this.rows.length) return this.field.focus();
     this.focused = Math.max(0, Math.min(this.rows.length - 1, index));
-    const high = this.#rowHeight();
-    const above = this.tree.offsetTop - this.scroll.offsetTop;
-    const y = above + this.focused * high;
-    if (y < this.scroll.scrollTop) this.scroll.scrollTop = y;
-    else if (y + high > this.scroll.scrollTop + this.scroll.clientHeight) {
-      this.scroll.scrollTop = y + high - this.scroll.clientHeight;
-    }
+    const { high, tall, scroll } = this;
+    const y = this.above + this.focused * high;
+    if (y < this.top) scroll.scrollTop = y;
+    else if (y + high > this.top + tall) scroll.scrollTop = y + high - tall;
+    this.top = scroll.scrollTop;
     this.#paint();
     this.pool[this.focused - this.first]?.focus({ preventScroll: true });
     return undefined;

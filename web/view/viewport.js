@@ -76,7 +76,7 @@ export class Viewport {
       scrolled: (down) => this.scrolled(down),
       moved: () => this.scrolledAway(),
       idle: () => this.idle(),
-      resized: () => this.resized(),
+      resized: (changed) => this.resized(changed),
     }, "log");
     this.rows = new Rows(this.paper.rows, `p${this.id}-`);
     /** The line that keys act on. @type {Ref | null} */
@@ -243,8 +243,8 @@ export class Viewport {
     this.dirty();
   }
 
-  /** A bar was opened above, or the window resized: the line before the eyes stays where it is. */
-  resized() {
+  /** A bar was opened above, or the window resized: the line before the eyes stays where it is. @param {boolean} changed */
+  resized(changed) {
     const top = this.paper.el.getBoundingClientRect().top;
     const moved = top - this.boxTop;
     this.boxTop = top;
@@ -252,7 +252,7 @@ export class Viewport {
       this.paper.size(this.paper.tall + Math.max(0, moved), this.paper.wide);
       this.paper.scrollTo(this.paper.top + moved);
     }
-    this.paint();
+    if (changed || moved) this.paint();
   }
 
   /** The y of the log's end on the paper, where it was reached by the last layout. @type {number | null} */
