@@ -118,6 +118,14 @@ class Daemon:
         self.source.look()
         self.turn()
 
+    def settle(self, *readers: Reader) -> None:
+        """Until these have all that there is, whatever has happened to the files."""
+        for _ in range(5):
+            self.look()
+            self.turn()
+            for reader in readers:
+                reader.read()
+
     def turn(self, seconds: float = 0.2, turns: int = 3) -> None:
         for _ in range(turns):
             self.clock.now += seconds / turns
