@@ -16,7 +16,6 @@ from typing import Final, Protocol
 from tailws.logs.segment import Block, Place
 from tailws.runtime.stream import Stream
 
-
 #: What counts as sent where the socket said that it cannot.
 FAILED: Final = -2
 
