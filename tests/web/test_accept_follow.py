@@ -69,7 +69,35 @@ def test_the_first_visit_follows_the_log_that_lives(visit: Visit) -> None:
         page = visit(daemon.url)
         following(page, 499)
         assert mode(page) == "Following"
-        assert page.evaluate("document.activeElement.getAttribute('role')") == "tree"
+        focused = "document.activeElement.getAttribute('role')"
+        until(lambda: page.evaluate(focused) == "tree", "the focus is in it")
+
+
+#: How long after the one before each change of the rows is drawn, ms.
+_DRAWN = """
+window.drawn = [];
+let last = performance.now();
+new MutationObserver(() => {
+  const now = performance.now();
+  drawn.push(now - last);
+  last = now;
+}).observe(document.querySelector('.rows'), {subtree: true, childList: true, characterData: true});
+"""
+
+
+def test_lines_that_nobody_can_read_are_drawn_in_half_of_the_frames(
+    visit: Visit, daemon: Daemon
+) -> None:
+    """Where more come than the window has room for, the next frame shows none of them any more:
+    every other one is left out, and so is half of the work."""
+    page = visit(daemon.url)
+    following(page, 2999)
+    with Stream(daemon, "app.log", 30_000, 3000):
+        until(lambda: numbers(page)[-1] > 6000)
+        page.evaluate(f"() => {{ {_DRAWN} }}")
+        until(lambda: page.evaluate("drawn.length") > 60)
+        drawn = page.evaluate("drawn")
+    assert len([pause for pause in drawn if pause < 24]) < len(drawn) / 4
 
 
 def test_a_notch_of_the_wheel_stops_and_then_nothing_moves(visit: Visit, daemon: Daemon) -> None:

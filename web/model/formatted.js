@@ -20,8 +20,9 @@ import { findTime, showTime } from "./times.js";
 /** @typedef {{base: string, time: FoundTime | null}} Shown */
 
 const NOWHEN = Object.freeze({ zone: "UTC", now: 0 });
-/** Pairs behind this column are not coloured: eight runs are long used up. */
+/** Pairs behind this column, or beyond so many, are not coloured: eight runs are long used up. */
 const PAIR_REACH = 2048;
+const MOST_KEYS = 8;
 const PAIR = /(?:^|[\s,;([{])([A-Za-z_@][\w.@-]{0,63})=(?=[^\s=])/g;
 
 /**
@@ -136,7 +137,7 @@ function pairKeys(line, from) {
   const keys = [];
   const reach = line.length > PAIR_REACH ? line.slice(0, PAIR_REACH) : line;
   PAIR.lastIndex = from;
-  for (let hit = PAIR.exec(reach); hit && keys.length < 12; hit = PAIR.exec(reach)) {
+  for (let hit = PAIR.exec(reach); hit && keys.length < MOST_KEYS; hit = PAIR.exec(reach)) {
     const key = hit[1] ?? "";
     const to = hit.index + hit[0].length - 1;
     keys.push({ from: to - key.length, to, cls: "key" });

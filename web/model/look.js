@@ -52,7 +52,7 @@ export const RULE = 26;
 const CUT = / \[tailws: line of (\d+) bytes cut here\]$/;
 
 /** Looks kept: those of a few screens. */
-const KEPT = 600;
+const KEPT = 300;
 
 export class Looks {
   /**
@@ -81,6 +81,8 @@ export class Looks {
     /** Rows that are opened, with the height of what is below them, px. @type {Map<Block, Map<number, number>>} */
     this.expanded = new Map();
     this.now = clock();
+    /** What was told last of how times are read. @type {import("./times.js").Context} */
+    this.told = { zone: "", now: 0 };
     /** What must be drawn again when it changes. */
     this.epoch = 1;
     /** @type {Map<Block, Map<number, Look>>} */
@@ -176,7 +178,10 @@ export class Looks {
 
   /** What a time needs to be read. @param {string} source */
   context(source) {
-    return { zone: this.zones.get(source) ?? this.options.zone, now: this.now, get local() { return localZone(); } };
+    const zone = this.zones.get(source) ?? this.options.zone;
+    const { now, told } = this;
+    if (told.zone !== zone || told.now !== now) this.told = { zone, now, get local() { return localZone(); } };
+    return this.told;
   }
 
   /** The time of a line, ms; NaN when it has none. @param {Block} block @param {number} i */

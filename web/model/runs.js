@@ -109,16 +109,22 @@ function rawPieces(line, display, options) {
 function toRuns(pieces, line, marks) {
   const links = findLinks(line);
   const over = marks.slice(0, MAX_MARKS).map((mark) => snap(mark, line));
+  const plain = over.length + links.length === 0;
   /** @type {Run[]} */
-  const parts = [];
+  const runs = [];
   /** @param {string} text @param {Piece} piece @param {string} mark @param {string} href */
   const add = (text, piece, mark, href) => {
     const own = mark === "" && href === "";
     const cls = mark || (href ? "link" : piece.cls);
-    parts.push({ text, cls, fg: own ? piece.fg : "", bg: own ? piece.bg : "", href });
+    put(runs, text, cls, own ? piece.fg : "", own ? piece.bg : "", href);
   };
   for (const piece of pieces) {
     if (piece.text === "") continue;
+    if (plain) {
+      // Most lines: fifty of them in a frame are to leave no garbage.
+      put(runs, piece.text, piece.cls, piece.fg, piece.bg, "");
+      continue;
+    }
     /** @param {{from: number, to: number}} range */
     const touches = ({ from, to }) => from < piece.to && to > piece.from;
     const here = over.filter(touches);
@@ -149,7 +155,17 @@ function toRuns(pieces, line, marks) {
       }
     }
   }
-  return bounded(joined(parts));
+  return bounded(runs);
+}
+
+/**
+ * Adds a run; what looks like the one before becomes a part of it.
+ * @param {Run[]} runs @param {string} text @param {string} cls @param {string} fg @param {string} bg @param {string} href
+ */
+function put(runs, text, cls, fg, bg, href) {
+  const last = runs[runs.length - 1];
+  if (last && last.cls === cls && last.fg === fg && last.bg === bg && last.href === href) last.text += text;
+  else runs.push({ text, cls, fg, bg, href });
 }
 
 /** @param {string} cls */
@@ -157,32 +173,6 @@ const worth = (cls) => (cls === "" ? -1 : (WORTH[cls] ?? 1));
 
 /** @param {Run} run */
 const isBare = (run) => run.cls === "" && run.fg === "" && run.bg === "" && run.href === "";
-
-/** @param {Run} a @param {Run} b */
-const alike = (a, b) => a.cls === b.cls && a.fg === b.fg && a.bg === b.bg && a.href === b.href;
-
-const BARE = { cls: "", fg: "", bg: "", href: "" };
-
-/**
- * Neighbours that look alike become one.
- * @param {readonly Run[]} parts
- * @returns {Run[]}
- */
-function joined(parts) {
-  /** @type {{like: Run, texts: string[]}[]} */
-  const groups = [];
-  for (const part of parts) {
-    const last = groups[groups.length - 1];
-    const like = last?.like;
-    if (last && like && alike(like, part)) {
-      last.texts.push(part.text);
-    } else {
-      groups.push({ like: part, texts: [part.text] });
-    }
-  }
-  return groups.map(({ like, texts }) =>
-    texts.length === 1 ? like : { ...like, text: texts.join("") });
-}
 
 /**
  * Keeps the eight runs that are worth most, the first of equals; the others become bare text.
@@ -194,7 +184,14 @@ function bounded(runs) {
   // The sort is stable: of equals, the first stays.
   const best = coloured.sort((a, b) => worth(b.cls || "own") - worth(a.cls || "own"));
   const keep = new Set(best.slice(0, MAX_RUNS));
-  return joined(runs.map((run) => (keep.has(run) ? run : { text: run.text, ...BARE })));
+  /** @type {Run[]} */
+  const kept = [];
+  for (const run of runs) {
+    const { text, cls, fg, bg, href } = run;
+    if (keep.has(run)) put(kept, text, cls, fg, bg, href);
+    else put(kept, text, "", "", "", "");
+  }
+  return kept;
 }
 
 /** A mark never cuts a character in half. @param {Mark} mark @param {string} line @returns {Mark} */

@@ -36,7 +36,9 @@ export const THIRD = 1 / 3;
 const AHEAD = 3;
 /** Columns beyond the visible ones that are drawn, at least. */
 const SIDE = 200;
-/** How far behind one draws at every frame, and how often at least one draws, ms. */
+/** How often one draws, at least, where lines stream by, ms: half of the frames; and if one is further
+ * behind than that. */
+const OFTEN = 25;
 const LATE = 40;
 const SELDOM = 100;
 /** Figures that change with every line are drawn this often, ms: more, nobody can read. */
@@ -109,13 +111,13 @@ export class Viewport {
   }
 
   /**
-   * Whether this frame had better be left out. The browser hands over messages only between frames,
-   * so who is behind receives first; where not one row would stay, nobody misses the frame.
+   * Whether this frame had better be left out: where not one row would stay, nobody misses the frame.
+   * The browser hands over messages only between frames, so who is behind receives first.
    */
   late() {
     const { feed, paper } = this;
     if (!this.following || !this.newestT || (feed.blocks.end - this.lastOrd) * paper.line < paper.height) return false;
-    return this.lag.add(this.newestT, Date.now()) > LATE && performance.now() - this.drawnAt < SELDOM;
+    return performance.now() - this.drawnAt < (this.lag.add(this.newestT, Date.now()) > LATE ? SELDOM : OFTEN);
   }
 
   /** The state line is out of date, by lines that came. */
