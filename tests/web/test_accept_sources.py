@@ -303,7 +303,7 @@ def test_the_map_of_a_merge_is_that_of_its_largest_log(visit: Visit) -> None:
 
 def test_the_map_leads_on_before_its_size_is_told(visit: Visit) -> None:
     """A click on the map of a log that was opened a moment ago, before the daemon has told how
-    large it is, leads to that share of the log, and not of what is loaded."""
+    large it is, leads to that share of the log, and not of what is loaded; its tip says so."""
     logs = ["alpha", "beta"]
     count = 12_000
     daemon = Daemon({name: f"{name}.log" for name in logs})
@@ -325,11 +325,12 @@ def test_the_map_leads_on_before_its_size_is_told(visit: Visit) -> None:
                 for (const type of ['pointerdown', 'pointerup']) {
                     map.dispatchEvent(new PointerEvent(type, at));
                 }
-                map.dataset.clicked = 'before';
+                map.dataset.clicked = map.querySelector('.map-tip').textContent;
             }).observe(map, {attributeFilter: ['aria-valuetext']});
         }""")
         page.locator(".log-chip-name", has_text="beta").click()
         page.locator(".map[data-clicked]").wait_for()
+        assert page.locator(".map").get_attribute("data-clicked") == "50 %"
         until(lambda: share_shown(page, count, 0.5), "the middle")
         assert all(n % 2 == 0 for n in numbers(page))
 

@@ -86,7 +86,7 @@ export class LogMap {
   /** Asks again how large the log is: it was opened, it rotated, or the connection is new. */
   refresh() {
     const { source } = this;
-    if (!source || !this.features.has("extent")) return;
+    if (!this.whole) return;
     this.host.send({ type: "extent", source });
     if (this.features.has("outline")) this.host.send({ type: "outline", source, buckets: BUCKETS });
   }
@@ -113,6 +113,11 @@ export class LogMap {
       return true;
     }
     return false;
+  }
+
+  /** Whether one goes to places in the whole log: the daemon knows them before it has told how large it is. */
+  get whole() {
+    return !!this.source && this.features.has("extent");
   }
 
   /** About how many lines the log has; 0 as long as nobody knows. */
@@ -306,7 +311,7 @@ export class LogMap {
       const ms = this.#timeAt(at);
       const file = scale.fileAt(at).split("/").pop();
       text = [ms ? dateTime(ms, this.host.zone()) : percent(fraction), file].join("  ");
-    } else text += " of the loaded lines";
+    } else if (!this.whole) text += " of the loaded lines";
     say(this.tip, text);
     show(this.tip, true);
     this.tip.style.transform = `translateY(${Math.max(0, Math.min(this.height - 26, fraction * this.height - 13))}px)`;
@@ -314,8 +319,7 @@ export class LogMap {
 
   /** @param {number} fraction @param {boolean} release */
   #go(fraction, release) {
-    // The daemon knows the place before it has told how large the log is.
-    if (this.source && this.features.has("extent")) this.host.jump(fraction, release);
+    if (this.whole) this.host.jump(fraction, release);
     else this.host.jumpLoaded(fraction);
   }
 
