@@ -93,6 +93,30 @@ def test_find_looks_through_the_whole_log(visit: Visit, daemon: Daemon) -> None:
     until(lambda: page.locator(".row .find-cur").count() == 0)
 
 
+def test_find_counts_in_all_logs_of_a_merge(visit: Visit) -> None:
+    """Hits of each log count, loaded or not, also where one of them is not there; the arrows lead
+    through all of them meanwhile, and the map has the ticks of the log that it shows."""
+    logs = ["alpha", "beta", "gamma", "absent"]
+    daemon = Daemon({name: f"{name}.log" for name in logs})
+    for k, name in enumerate(logs[:3]):
+        daemon.append(f"{name}.log", *(line(i) for i in range(k, COUNT, 3)))
+    with daemon:
+        page = visit(f"{daemon.url}#s={','.join(logs)}")
+        following(page, COUNT - 1)
+        page.keyboard.press("/")
+        page.keyboard.type("order=00077")
+        until(lambda: page.inner_text(".find-label") == "10 hits", "all of them", 30)
+        assert page.inner_text(".find-note") == "in all of these logs"
+        assert page.inner_text(".find-error") == ""
+        page.keyboard.press("Shift+Enter")
+        current(page, 779)
+        page.keyboard.press("Shift+Enter")
+        current(page, 778)
+        add_filter(page, "-c_3")
+        hits = sum("c_3" not in line(i) for i in range(770, 780))
+        until(lambda: page.inner_text(".find-label") == f"{hits} hits", "under the filter", 30)
+
+
 def test_a_second_ctrl_f_is_the_browsers(visit: Visit, daemon: Daemon) -> None:
     """Ctrl F finds in the log; pressed again in the field it is left to the browser."""
     page = visit(daemon.url)

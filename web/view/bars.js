@@ -18,7 +18,7 @@
  * @property {() => void} unfilter
  * @property {() => void} close
  * @property {(bar: HTMLElement) => void} mount puts the bar into the pane: it is there only while open
- * @property {() => import("../model/find.js").Terms} terms
+ * @property {() => import("../model/finding.js").Terms} terms
  * @typedef {{ms: number, echo: string} | {error: string}} Reading
  */
 

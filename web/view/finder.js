@@ -22,11 +22,13 @@
  * @property {(text: string) => void} say
  * @property {() => boolean} filtered
  * @property {(ref: Ref) => number | null} at byte place of a line
+ * @property {() => string} mapped the log that the map shows
  * @property {() => void} unfilter shows the hidden lines
  * @property {(bar: HTMLElement) => void} mount
  */
 
-import { compile, Finding, Terms, toRe2 } from "../model/find.js";
+import { compile, toRe2 } from "../model/find.js";
+import { Finding, Terms } from "../model/finding.js";
 import { levelOf } from "../model/levels.js";
 import { filterKeys } from "../model/protocol.js";
 import { plural } from "../model/words.js";
@@ -70,9 +72,9 @@ export class Finder {
     this.refocus = () => {};
   }
 
-  /** Whether the daemon looks through the whole log: for one log at a time. */
+  /** Whether the daemon looks through the whole log. */
   get whole() {
-    return this.features.has("find") && !this.host.feed().merged;
+    return this.features.has("find");
   }
 
   get active() {
@@ -122,18 +124,27 @@ export class Finder {
   /** @param {string | Term} term */
   #ask(term) {
     const feed = this.host.feed();
-    const [source] = feed.sources;
-    if (!source) return;
+    const { merged, sources } = feed;
+    if (!sources.length) return;
+    const mapped = this.host.mapped();
+    this.sources = [...sources].sort((a, b) => Number(b === mapped) - Number(a === mapped));
     const begin = (/** @type {import("../model/protocol.js").Filter} */ filter) => {
-      const finding = new Finding(++feed.ids);
-      feed.host.send({ type: "find", id: finding.id, source, pattern: term, limit: LIMIT, ...filterKeys(filter) });
+      const finding = new Finding(...this.sources.map(() => ++feed.ids));
+      this.asks.push(...this.sources.map((source, k) => ({ type: "find", id: finding.ids[k], source, pattern: term, limit: LIMIT, ...filterKeys(filter) })));
       return finding;
     };
     this.term = term;
     this.spread = [];
     this.finding = begin(feed.filter);
-    this.behind = this.host.filtered() ? begin({}) : null;
+    this.behind = this.host.filtered() && !merged ? begin({}) : null;
+    this.#askNext();
     this.draw();
+  }
+
+  /** Asks for one log after the other: beside it there has to be room for who goes to the next hit. */
+  #askNext() {
+    const ask = this.asks.shift();
+    if (ask) this.host.feed().host.send(ask);
   }
 
   /** Asks again: other logs or another filter are shown now. */
@@ -143,16 +154,20 @@ export class Finder {
 
   stop() {
     clearTimeout(this.timer);
+    this.asks = [];
     for (const finding of [this.finding, this.behind]) {
-      if (!finding || finding.done) continue;
-      this.host.feed().host.send({ type: "stop", id: finding.id });
-      finding.done = true;
+      for (const [id, part] of finding?.parts ?? []) if (!part.done) this.host.feed().host.send({ type: "stop", id });
+      finding?.end();
     }
     this.draw();
   }
 
-  /** What is looked for. @type {string | Term} */
+  /** What is looked for, and in which logs: that of the map is the first. @type {string | Term} */
   term = "";
+  /** @type {string[]} */
+  sources = [];
+  /** What is to be asked yet. @type {object[]} */
+  asks = [];
   /** Which outline tells where hits are that the search did not come to, and where. */
   outlined = 0;
   /** @type {number[]} */
@@ -282,7 +297,8 @@ export class Finder {
       return;
     }
     if (this.finding?.found(head) || this.behind?.found(head)) {
-      if (this.finding?.id === head.id && this.finding.cut) this.#outline();
+      if (head.done) this.#askNext();
+      if (this.finding?.parts.has(head.id) && this.finding.cut) this.#outline();
       this.host.changed();
       this.draw();
     }
@@ -295,7 +311,7 @@ export class Finder {
     this.outlined = ++feed.ids;
     const { include = [], exclude } = feed.filter;
     const filter = filterKeys({ include: [...include, this.term], exclude });
-    feed.host.send({ type: "outline", id: this.outlined, source: feed.sources[0], buckets: BUCKETS, ...filter });
+    feed.host.send({ type: "outline", id: this.outlined, source: this.sources[0], buckets: BUCKETS, ...filter });
   }
 
   /** @param {import("../model/protocol.js").Outline} head @returns {boolean} whether it was asked for here */
@@ -321,8 +337,11 @@ export class Finder {
   failed(message, id) {
     if (id === undefined) return false;
     if (this.seeking?.open.has(id)) this.seeking = null;
-    else if (this.finding?.id === id) this.finding.done = true;
-    else return false;
+    else if (this.finding?.parts.has(id)) {
+      this.finding.end(id);
+      this.#askNext();
+      if (!this.finding.done) return true; // of several logs, one cannot be read
+    } else return false;
     this.error = message;
     this.draw();
     return true;
@@ -332,7 +351,7 @@ export class Finder {
   #here() {
     const ref = this.host.current();
     const line = ref && !ref.block.rule ? ref.block.line(ref.i) : "";
-    if (!ref || !this.matcher?.find(line, 1).length) return NaN;
+    if (!ref || this.sources.length > 1 || !this.matcher?.find(line, 1).length) return NaN;
     return this.finding?.nearest(this.host.at(ref) ?? NaN) ?? NaN;
   }
 
@@ -340,12 +359,11 @@ export class Finder {
     const { finding, behind } = this;
     const hidden = finding?.done && behind?.done ? behind.count - finding.count : 0;
     const { whole } = this;
-    const { merged } = this.host.feed();
     this.bar.set({
       label: finding ? finding.label(this.#here()) : this.matcher && !whole ? `${plural(this.#held(), "hit")} in the lines that are loaded` : "",
       share: finding?.share ?? 0, progress: finding?.progress() ?? "", running: finding !== null && !finding.done,
       error: this.error, hidden: hidden > 0 ? `also in ${plural(hidden, "hidden line")}` : "",
-      note: !whole ? (merged && this.features.has("find") ? "the arrows go beyond" : "") : this.host.filtered() ? "in the lines that the filter shows" : "in the whole log, newest first",
+      note: !whole ? "" : this.host.filtered() ? "in the lines that the filter shows" : this.sources.length > 1 ? "in all of these logs" : "in the whole log, newest first",
     });
   }
 

@@ -69,6 +69,7 @@ export class Pane extends Reader {
       say: (text) => host.toast(text),
       filtered: () => this.filtered,
       at: (ref) => this.byteOf(ref),
+      mapped: () => this.mapped(),
       unfilter: () => this.toggleFilters(),
       mount: (bar) => this.body.before(bar),
     }, features);
@@ -157,6 +158,7 @@ export class Pane extends Reader {
 
   /** @override */
   drawn() {
+    super.drawn();
     this.suspects = 0;
     this.tellNotice();
     this.placeHandles();
@@ -453,6 +455,11 @@ export class Pane extends Reader {
       else this.host.toast(message);
       this.drawFilter();
       return;
+    }
+    if (this.feed.opening?.first) {
+      // What is on the screen is of other logs.
+      this.feed.blocks.clear();
+      this.map.open("");
     }
     if (this.feed.blocks.rows) this.host.toast(message);
     else {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Finding, Terms } from "../../../web/model/find.js";
+import { Finding, Terms } from "../../../web/model/finding.js";
 import { random } from "./random.js";
 
 /** @param {number[]} ats */
@@ -32,6 +32,21 @@ test("labels tell the place, the count so far, progress and new hits", () => {
   none.found(head([], { done: true, scanned: 0, of: 0 }));
   assert.equal(none.label(), "No hits");
   assert.equal(none.found({ ...head([1]), id: "other" }), false);
+});
+
+test("the searches of several logs are told as one", () => {
+  const finding = new Finding("f1", "f2");
+  finding.found(head([900], { count: 40, file: "a" }));
+  assert.equal(finding.progress(), "31 %, now in a");
+  finding.found(head([], { count: 40, scanned: 100, done: true }));
+  finding.found(head([800, 700], { id: "f2", file: "b" }));
+  assert.equal(finding.label(), "42 so far");
+  assert.equal(finding.progress(), "81 %, now in b");
+  assert.deepEqual(finding.hits.map((hit) => hit.at), [900]);
+  finding.end("f2");
+  assert.equal(finding.done, true);
+  assert.equal(finding.cut, true);
+  assert.equal(finding.label(), "42 hits and more");
 });
 
 test("property: whatever the order of arrival, hits are in order, once, and bounded", () => {
