@@ -118,6 +118,7 @@ const sources = new Sources(one("#side"), {
   close: () => sidebar(false),
   folders: () => settings.get("folders"),
   keepFolders: (folders) => settings.set("folders", folders),
+  fact: factOf,
 }, activity);
 
 const hostName = h("span", { class: "host" });
@@ -380,7 +381,7 @@ function pulse(head) {
   const now = Date.now();
   const shown = new Set(document.hidden ? [] : desk.panes.flatMap((pane) => pane.feed.sources));
   for (const [source, [lines = 0, size = 0, errors = 0]] of Object.entries(head.sources)) {
-    activity.add(source, lines, errors, now, shown.has(source));
+    activity.add(source, lines, errors, now, shown.has(source), size);
     if (document.hidden || !shown.has(source)) notify.news(source, lines, errors);
     for (const pane of desk.panes) if (pane.map.source === source) pane.map.grow(size);
   }

@@ -136,6 +136,34 @@ def test_by_keyboard(visit: Visit) -> None:
         assert mode(page) == "Reading"
 
 
+def test_what_one_does_with_a_line_stands_behind_it(visit: Visit) -> None:
+    """Copy, link and more are behind the line that the mouse is over, where they can be reached,
+    and else behind the current one."""
+    with Daemon({"app": "app.log"}) as daemon:
+        daemon.append("app.log", *map(line, range(100)))
+        page = visit(daemon.url, permissions=ALLOWED)
+        following(page, 99)
+        tools = page.locator(".row-tools")
+
+        def beside(i: int) -> bool:
+            box, row = tools.bounding_box(), page.locator(".row", has_text=key_of(i)).bounding_box()
+            return bool(box and row) and abs(box["y"] - row["y"]) < 2
+
+        assert not tools.is_visible()
+        for _ in range(3):
+            page.keyboard.press("k")
+        until(lambda: beside(97), "behind the current line")
+        row = page.locator(".row", has_text=key_of(90)).bounding_box()
+        page.mouse.move(row["x"] + 200, row["y"] + 8)
+        until(lambda: beside(90), "behind the one that the mouse is over")
+        tools.locator("button", has_text="Copy line").click()
+        until(lambda: clipboard(page, daemon) == line(90), "this line is copied")
+        page.keyboard.press("k")
+        until(lambda: beside(96), "behind the one that a key went to")
+        page.keyboard.press("End")
+        until(lambda: not tools.is_visible(), "gone where nothing is current")
+
+
 def test_on_plain_http(visit: Visit) -> None:
     """Where the browser gives no clipboard to pages, on http by a name, copying works all the same:
     by Ctrl C, by y, and by a link."""

@@ -78,6 +78,16 @@ def test_states_have_a_shape_and_a_reason(visit: Visit) -> None:
         page.locator(".tree-row", has_text="late").click()
         until(lambda: "Not there yet" in page.inner_text(".notice"))
         assert "late.log" in page.inner_text(".notice")
+        page.get_by_role("button", name="Open another log").click()
+        page.keyboard.type("app")
+        page.keyboard.press("Enter")
+        following(page, 1)
+        # A link may name what is not there any more.
+        page.evaluate("location.hash = '#s=gone'")
+        until(lambda: "not there" in page.inner_text(".notice"))
+        page.get_by_role("button", name="Open another log").click()
+        page.wait_for_selector(".palette-field")
+        page.keyboard.press("Escape")
         page.locator(".tree-row", has_text="dir").click()
         until(lambda: "not a file" in page.inner_text(".notice").lower())
         if not nobody:  # root may read everything

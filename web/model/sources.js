@@ -6,13 +6,13 @@
  * @typedef {{kind: "folder" | "source", depth: number, name: string, path: string, open: boolean,
  *   source: SourceInfo | null, count: number, marks: [number, number][]}} TreeRow marks: parts of
  *   the name that match what was typed
- * @typedef {{lines: Float64Array, errors: Float64Array}} Bars
+ * @typedef {{lines: Float64Array, errors: Float64Array, bytes: Float64Array}} Bars
  * @typedef {{bars: Bars[], unseen: number, unseenErrors: number,
  *   last: number, pause: number, since: number}} Pulse bars: of each of STEPS; last: ms
  *   of the last line; pause: its usual pause between lines in ms, smoothed
  */
 
-import { plural } from "./words.js";
+import { bytes, duration, plural, rate } from "./words.js";
 
 /**
  * @typedef {{name: string, path: string, folders: Map<string, Folder>, sources: SourceInfo[]}} Folder
@@ -143,7 +143,7 @@ export class Activity {
     let pulse = this.pulses.get(source);
     if (!pulse) {
       pulse = {
-        bars: STEPS.map(() => ({ lines: new Float64Array(BARS), errors: new Float64Array(BARS) })),
+        bars: STEPS.map(() => ({ lines: new Float64Array(BARS), errors: new Float64Array(BARS), bytes: new Float64Array(BARS) })),
         unseen: 0, unseenErrors: 0, last: 0, pause: 0, since: 0,
       };
       this.pulses.set(source, pulse);
@@ -182,15 +182,16 @@ export class Activity {
   /**
    * Lines came.
    * @param {string} source @param {number} lines @param {number} errors
-   * @param {number} now @param {boolean} seen whether the source is on screen
+   * @param {number} now @param {boolean} seen whether the source is on screen @param {number} [bytes]
    */
-  add(source, lines, errors, now, seen) {
+  add(source, lines, errors, now, seen, bytes = 0) {
     if (lines <= 0) return;
     this.tick(now);
     const pulse = this.of(source);
     for (const bars of pulse.bars) {
       bars.lines[BARS - 1] += lines;
       bars.errors[BARS - 1] += errors;
+      bars.bytes[BARS - 1] += bytes;
     }
     if (pulse.last) {
       const pause = (now - pulse.last) / lines;
@@ -238,6 +239,14 @@ export class Activity {
     if (!pulse?.last) return 0;
     const silent = now - pulse.last;
     return silent > Math.max(60_000, 10 * pulse.pause) ? silent : 0;
+  }
+
+  /** How much comes of a source and when the last line did, in words; "" where nobody knows. @param {string} source @param {number} now */
+  pace(source, now) {
+    const pulse = this.pulses.get(source);
+    if (!pulse?.last || this.quiet(source, now)) return "";
+    const [perSecond, size] = [this.rate(source), pulse.bars[0].bytes.reduce((a, b) => a + b)];
+    return [perSecond && rate(perSecond).replace("/", " lines/"), size && `${bytes(size)}/min`, `last line ${duration(now - pulse.last)} ago`].filter(Boolean).join(", ");
   }
 
   /** What came of a source in the last hour, in words; "" where nobody knows, or nothing. @param {string} source */

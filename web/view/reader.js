@@ -49,7 +49,7 @@ export class Reader extends Viewport {
     paper.addEventListener("mousedown", (event) => this.pressed(event));
     paper.addEventListener("click", (event) => this.clicked(event));
     paper.addEventListener("mousemove", (event) => this.hovered(event), { passive: true });
-    paper.addEventListener("mouseleave", () => this.tools.hide());
+    paper.addEventListener("mouseleave", () => this.offer(null));
     paper.addEventListener("dblclick", (event) => this.takeWord(event));
     this.handles = new Handles(paper, {
       hold: (first) => this.holdEnd(first),
@@ -173,8 +173,13 @@ export class Reader extends Viewport {
 
   /** @override */
   scrolledAway() {
-    this.tools.hide();
+    this.tools.over = null;
     super.scrolledAway();
+  }
+
+  /** @override */
+  drawn() {
+    this.offer(this.tools.over);
   }
 
   /** A line as it is in the file. @param {Ref} ref */
@@ -186,6 +191,7 @@ export class Reader extends Viewport {
   /** Makes a line the current one. @override @param {Ref | null} ref */
   select(ref) {
     super.select(ref);
+    this.tools.over = null;
     const text = this.current ? this.current.block.line(this.current.i) : null;
     if (this.marksCurrent && text !== this.currentText) this.looks.again();
     this.currentText = text;
@@ -279,18 +285,22 @@ export class Reader extends Viewport {
 
   /** @param {MouseEvent} event */
   hovered(event) {
+    if (this.tools.el.contains(/** @type {Node} */ (event.target))) return;
     const row = event.buttons === 0 ? rowAt(/** @type {Node} */ (event.target)) : null;
-    if (!row?.block || row.block.rule || row.y === -9999) return this.tools.hide();
-    const ref = { block: row.block, i: row.i };
-    const key = `${row.key}`;
-    if (key === this.tools.over && !this.tools.el.hidden) return undefined;
-    this.tools.over = key;
-    const look = this.looks.of(row.block, row.i);
-    if (look.rows > 1) return this.tools.hide();
-    const { paper } = this;
-    const chips = look.chips.length * 130;
-    const from = this.gutter() + (look.content?.cells ?? 0) * paper.cell + 3 + chips;
-    this.tools.show([...this.actionsOf(ref), { text: "More", key: "Shift F10", act: () => this.rowMenu(ref) }], row.y, from, paper.left + paper.width);
+    this.offer(row?.block && !row.block.rule ? { block: row.block, i: row.i } : null);
+  }
+
+  /** Shows what one does most with a line: the one that the mouse is over, or else the current one. @param {Ref | null} over */
+  offer(over) {
+    const { paper, tools } = this;
+    tools.over = over;
+    const ref = over ?? (this.following ? null : this.current);
+    const row = ref && this.rows.find(ref.block, ref.i);
+    const look = row && this.looks.of(ref.block, ref.i);
+    if (!look || look.rows > 1) return tools.hide();
+    const from = this.gutter() + (look.content?.cells ?? 0) * paper.cell + 3 + look.chips.length * 130;
+    const more = { text: "More", key: "Shift F10", act: () => this.rowMenu(ref) };
+    tools.show([...this.actionsOf(ref), more], row.y, from, paper.left + paper.width);
     return undefined;
   }
 

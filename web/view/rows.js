@@ -315,17 +315,17 @@ export function rowAt(node) {
   return el ? (owners.get(el) ?? null) : null;
 }
 
-/** The few things that one does with a line, beside the line that the mouse is over. */
+/** The few things that one does with a line, behind its text. */
 export class RowTools {
   /** @param {HTMLElement} layer */
   constructor(layer) {
     // Not for screen readers, and not for the focus: the keys and the menu of the line do the same.
     this.el = h("div", { class: "row-tools", hidden: true, "aria-hidden": "true", onmousedown: (/** @type {Event} */ event) => event.preventDefault() });
     layer.append(this.el);
-    this.y = NaN;
-    this.key = "";
-    /** What it is shown for. */
-    this.over = "";
+    this.key = this.place = "";
+    this.wide = 0;
+    /** The line that the mouse is over. @type {import("../model/block.js").Ref | null} */
+    this.over = null;
     /** @type {Tool[]} */
     this.tools = [];
   }
@@ -337,21 +337,23 @@ export class RowTools {
    * @param {number} to where the pane ends, px
    */
   show(tools, y, from, to) {
+    this.tools = tools;
     const key = tools.map((tool) => tool.text).join();
+    const place = [key, y, from, to].join();
+    if (place === this.place) return;
+    this.place = place;
+    show(this.el, true);
     if (key !== this.key) {
       this.key = key;
-      this.tools = tools;
-      fill(this.el, ...tools.map((tool, k) => h("button", { tabindex: "-1", title: `${tool.text}  ${tool.key}`, onclick: () => this.tools?.[k]?.act() }, tool.text)));
+      fill(this.el, ...tools.map((tool, k) => h("button", { tabindex: "-1", title: `${tool.text}  ${tool.key}`, onclick: () => this.tools[k]?.act() }, tool.text)));
+      this.wide = this.el.offsetWidth; // it lays the page out: not in each frame
     }
-    this.tools = tools;
-    show(this.el, true);
-    if (from + this.el.offsetWidth + 20 > to) return this.hide();
-    this.y = y;
     this.el.style.transform = `translate(${Math.round(from + 12)}px, ${y}px)`;
-    return undefined;
+    show(this.el, from + this.wide + 20 <= to);
   }
 
   hide() {
+    this.place = "";
     show(this.el, false);
   }
 }

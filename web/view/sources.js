@@ -17,11 +17,12 @@
  * @property {() => void} close the drawer
  * @property {() => string[]} folders closed ones
  * @property {(folders: string[]) => void} keepFolders
+ * @property {(source: string) => string} fact path and size
  */
 
 import { describe, parseAddress } from "../model/address.js";
 import { BARS, rows } from "../model/sources.js";
-import { bytes, count, duration, middle, plural, rate, short } from "../model/words.js";
+import { count, duration, middle, plural, rate, short } from "../model/words.js";
 import { ask, attribute, brush, colour, fill, h, howOf, icon, iconButton, say, show } from "./dom.js";
 
 const BAR_WIDTH = 46;
@@ -226,7 +227,8 @@ export class Sources {
       attribute(el, "aria-label", `${row.name}, ${plural(row.count, "source")}`);
       return;
     }
-    const quiet = this.activity.quiet(source.name, Date.now());
+    const now = Date.now();
+    const quiet = this.activity.quiet(source.name, now);
     mark.className = `mark state-${source.state in STATES ? source.state : "other"} ${shown ?? ""}`;
     const word = STATES[source.state] ?? source.state;
     say(state, word);
@@ -234,14 +236,8 @@ export class Sources {
     const lineRate = this.activity.rate(source.name);
     const busy = quiet ? `quiet for ${duration(quiet)}` : lineRate ? rate(lineRate).replace("/", " lines/") : "";
     say(detail, [source.path?.split("/").pop(), busy].filter(Boolean).join(" · "));
-    const facts = [
-      source.name,
-      source.detail,
-      busy,
-      this.activity.told(source.name),
-      source.size !== undefined ? bytes(source.size) : "",
-      source.path,
-    ];
+    const pace = this.activity.pace(source.name, now);
+    const facts = [source.name, source.detail, pace || busy, this.activity.told(source.name), this.host.fact(source.name)];
     const title = facts.filter(Boolean).join("\n");
     attribute(el, "title", title);
     const spoken = [row.name, high > 40 && detail.textContent, word, unseen ? `${short(unseen)} new ${unseen === 1 ? "line" : "lines"}` : ""].filter(Boolean).join(" ");

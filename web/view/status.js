@@ -97,11 +97,12 @@ export function noticeOf(pane) {
   const [name] = shown;
   const info = shown.length === 1 ? pane.host.info(name) : undefined;
   if (!name || feed.blocks.lines) return [];
+  const other = h("button", { class: "primary small", onclick: () => pane.host.act("open") }, "Open another log");
   if (info && info.state !== "live" && info.state !== "archive") {
     const help = info.state === "missing" ? "It is shown as soon as the file appears." : "";
-    return [h("strong", null, ABSENT[info.state] ?? info.state), h("p", null, info.path || info.name), info.detail && h("p", null, info.detail), help && h("p", null, help)];
+    return [h("strong", null, ABSENT[info.state] ?? info.state), h("p", null, info.path || info.name), info.detail && h("p", null, info.detail), help && h("p", null, help), other];
   }
-  if (pane.failure) return [h("strong", null, pane.failureCode === "unknown-source" ? "This log is not there" : "This log cannot be shown"), h("p", null, pane.failure)];
+  if (pane.failure) return [h("strong", null, pane.failureCode === "unknown-source" ? "This log is not there" : "This log cannot be shown"), h("p", null, pane.failure), other];
   if (feed.opening || (filtered && feed.above)) return [];
   if (!filtered) return [h("strong", null, "No lines yet"), h("p", null, "They will appear here.")];
   return [h("strong", null, "No line matches"), h("p", null, whole ? `0 of about ${short(whole)} lines match.` : "The filters hide all lines of this log."),

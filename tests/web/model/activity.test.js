@@ -45,3 +45,13 @@ test("the rate is of the last seconds, whatever is drawn", () => {
   for (let t = 0; t < 30; t += 1) activity.add("app", 8, 0, t * 1000, true);
   assert.equal(activity.rate("app"), 8);
 });
+
+test("how much comes, and since when nothing does", () => {
+  const activity = new Activity(0);
+  assert.equal(activity.pace("app", 0), "");
+  for (let t = 0; t < 30; t += 1) activity.add("app", 8, 0, t * 1000, true, 10_000);
+  assert.equal(activity.pace("app", 30_500), "8 lines/s, 300 kB/min, last line 1.5 s ago");
+  activity.tick(80_000);
+  assert.equal(activity.pace("app", 80_000), "90 kB/min, last line 51 s ago");
+  assert.equal(activity.pace("app", 600_000), "", "that it is quiet is told otherwise");
+});
