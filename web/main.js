@@ -383,7 +383,7 @@ function pulse(head) {
   for (const [source, [lines = 0, size = 0, errors = 0]] of Object.entries(head.sources)) {
     activity.add(source, lines, errors, now, shown.has(source), size);
     if (document.hidden || !shown.has(source)) notify.news(source, lines, errors);
-    for (const pane of desk.panes) if (pane.map.source === source) pane.map.grow(size);
+    for (const pane of desk.panes) if (pane.map.source === source) pane.map.grow(size, lines);
   }
   if (features.has("rates") && !activity.scale) { // not before: what is passing has been counted now
     activity.scale = 1;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.web.acceptance import (
+    Stream,
     add_filter,
     click,
     following,
@@ -63,6 +65,30 @@ def test_what_is_typed_is_shown_hidden_or_marked(visit: Visit, daemon: Daemon) -
     until(lambda: customers(page) == {"3", "5"})
     page.get_by_label("Remove Show").click()
     until(lambda: len(customers(page)) > 4 and "6" not in customers(page))
+
+
+def test_the_total_of_a_large_log_grows_with_it(visit: Visit, daemon: Daemon) -> None:
+    """Lines that come are added to what the daemon has told of the whole log, and of what a filter
+    shows of it; who follows stands at the end of the map, however much has come."""
+    ends = """() => {
+      const [frame, map] = ['.map-frame', '.map'].map((one) => document.querySelector(one)
+        .getBoundingClientRect().bottom);
+      return Math.abs(frame - map) < 3;
+    }"""
+    with Stream(daemon, "app.log", 3000, 20_000) as stream:
+        page = visit(daemon.url)
+        count = page.locator(".filter-count")
+        until(lambda: count.inner_text().startswith("about 2"), "how many lines there are")
+        until(lambda: page.evaluate(ends), "the end of the map")
+        until(lambda: stream.next > 30_000, "a third more")
+        assert page.evaluate(ends)
+    following(page, stream.next - 1)
+    total = round(stream.next / 1000)
+    near = "|".join(f"{n}k" for n in range(total - 4, total + 5))
+    until(lambda: re.fullmatch(f"about (?:{near}) lines", count.inner_text()), "all that came")
+    page.keyboard.press("Space")
+    add_filter(page, "c_3")
+    until(lambda: re.fullmatch(rf"about [45][.\dk]* of (?:{near})", count.inner_text()))
 
 
 def test_the_total_of_a_small_log_is_exact(visit: Visit) -> None:

@@ -115,7 +115,7 @@ export class Finding {
     if (this.count === 0) return `${this.done ? "No hits" : "Nothing yet"}${fresh}`;
     const position = this.position(at);
     const all = this.cut ? `${count(this.count)} hits and more` : this.done ? plural(this.count, "hit") : `${count(this.count)} so far`;
-    const total = position > 0 ? `${count(position)} of ${this.done ? count(this.count) : all}` : all;
+    const total = position > 0 ? `${count(position)} of ${this.done && !this.cut ? count(this.count) : all}` : all;
     return `${total}${fresh}`;
   }
 

@@ -331,6 +331,7 @@ export class Tally {
   /** A second has passed. @param {number} rate lines a second of these logs */
   tick(rate) {
     this.seconds = [this.came, ...this.seconds].slice(0, SECONDS);
+    if (this.matching.lines) this.matching.lines += this.came;
     this.came = 0;
     this.rate = rate;
     const { features, filtered, feed } = this.pane;

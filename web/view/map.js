@@ -43,6 +43,8 @@ export class LogMap {
     this.files = [];
     /** @type {(number[] | null)[]} */
     this.buckets = [];
+    /** Lines that came since. */
+    this.grown = 0;
     /** @type {{at: number, ms: number}[]} */
     this.points = [];
     /** @type {Set<number>} */
@@ -75,6 +77,7 @@ export class LogMap {
     this.el.classList.toggle("loaded", !source);
     this.files = [];
     this.buckets = [];
+    this.grown = 0;
     this.points = [];
     this.asked.clear();
     this.scale = null;
@@ -101,6 +104,7 @@ export class LogMap {
     }
     if (head.type === "outline" && head.source === this.source) {
       this.buckets = head.buckets;
+      this.grown = 0;
       this.#later();
       return true;
     }
@@ -122,7 +126,8 @@ export class LogMap {
 
   /** About how many lines the log has; 0 as long as nobody knows. */
   get lines() {
-    return total(this.buckets);
+    const lines = total(this.buckets);
+    return lines && lines + this.grown;
   }
 
   #askTimes() {
@@ -135,9 +140,10 @@ export class LogMap {
     }
   }
 
-  /** The live file has grown. @param {number} bytes */
-  grow(bytes) {
+  /** The live file has grown. @param {number} bytes @param {number} lines */
+  grow(bytes, lines) {
     this.scale?.grow(bytes);
+    this.grown += lines;
     if (this.scale) this.#later();
   }
 

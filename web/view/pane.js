@@ -604,7 +604,10 @@ export class Pane extends Reader {
   /** Where the pane is in the log of the map, by bytes: from and to of what is visible; null when unknown. @returns {{from: number, to: number} | null} */
   extent() {
     const [from, to] = [this.firstVisible, this.lastVisible].map((ref) => this.#near(ref));
-    return from === null || to === null ? null : { from, to };
+    if (from === null || to === null) return null;
+    // Who follows sees the end, however large the log is said to be by now.
+    const more = this.following ? (this.map.scale?.bytes ?? to) - to : 0;
+    return { from: from + more, to: to + more };
   }
 
   /** The byte place of a line; of another log's, that of the nearest line above it. @param {Ref | null} ref */

@@ -24,7 +24,7 @@ test("labels tell the place, the count so far, progress and new hits", () => {
   assert.equal(finding.label(), "1,208 so far");
   assert.equal(finding.progress(), "62 %, now in .2.gz");
   finding.live(3);
-  finding.found(head([], { count: 1208, done: true }));
+  finding.found(head([], { count: 1208, scanned: 100, done: true }));
   assert.equal(finding.label(900), "1 of 1,208, +3 new");
   assert.equal(finding.progress(), "");
   assert.equal(finding.share, 1);
@@ -47,6 +47,7 @@ test("the searches of several logs are told as one", () => {
   assert.equal(finding.done, true);
   assert.equal(finding.cut, true);
   assert.equal(finding.label(), "42 hits and more");
+  assert.equal(finding.label(900), "1 of 42 hits and more");
 });
 
 test("property: whatever the order of arrival, hits are in order, once, and bounded", () => {
