@@ -173,9 +173,8 @@ class Rotated:
 
     def is_known(self, segment: Segment, now: Segment, of: Segment) -> bool:
         """Whether it is a copy of the file as it is now, or of one that was read before `of`."""
-        shorter = segment.size <= now.size  # 0: an archive that is not unpacked yet
         past = (past for past in self.past.values() if past.lost and past is not of)
-        return (shorter and is_copy(segment, now)) or any(is_copy(segment, old) for old in past)
+        return _is_copy_of_now(segment, now) or any(is_copy(segment, old) for old in past)
 
     # -- copies
 
@@ -197,6 +196,7 @@ class Rotated:
         first = self._copy_of(place, siblings)
         files: list[Segment] = []
         later = siblings
+        begun = begun_behind(now.begun, siblings)
         if first is not None:
             copy = self.open(siblings[first])
             if copy is not None:
@@ -212,10 +212,13 @@ class Rotated:
                 continue
             if copy.head and not self.is_known(copy, now, segment):
                 files.append(copy)
-            elif copy.users == 0:
+                continue
+            if _is_copy_of_now(copy, now):  # which is not truncated yet
+                begun = min(begun, sibling.made or sibling.written)
+            if copy.users == 0:
                 copy.close()
         births = (copy.identity.birth + 1 for copy in files if not isinstance(copy, Archive))
-        begun = max(births, default=begun_behind(now.begun, siblings))
+        begun = max(births, default=begun)
         if not files or not files[0].proves_place(place):
             return Copies(files, now, begun)
         # the first has what was seen last, or, if nothing was read yet, the one that begins like it
@@ -252,6 +255,10 @@ class Rotated:
             if copy.users == 0:
                 copy.close()
         return None
+
+
+def _is_copy_of_now(segment: Segment, now: Segment) -> bool:
+    return segment.size <= now.size and is_copy(segment, now)  # 0: an archive, not unpacked yet
 
 
 def as_it_is(segment: Segment) -> Segment:

@@ -6,6 +6,7 @@ Each is a program in which a line once came twice, too late, or not at all.
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -304,3 +305,23 @@ def test_what_was_given_up_does_not_come_later(log: LogFile, start: Start) -> No
     log.write(b"three\n")
     daemon.settle(reader)
     assert reader.lines == [b"one", b"two", b"three"]
+
+
+def test_a_look_between_a_copy_and_its_truncation(log: LogFile, start: Start) -> None:
+    """A file that was cut and written anew is found when it has just been copied, and is cut before
+    any of it was read: the copy has what was in it."""
+    log.write(b"one\n")
+    daemon = start()
+    reader = Reader().connect(daemon, Begin(start=True))
+    daemon.turn()
+    reader.read()
+    os.truncate(log.path, 0)
+    log.write(b"two, longer than one\n")
+    tick()
+    shutil.copy(log.path, f"{log.path}.1")
+    tick()
+    daemon.source.look()
+    os.truncate(log.path, 0)
+    log.write(b"three\n")
+    daemon.settle(reader)
+    assert reader.lines == [b"one", b"two, longer than one", b"three"]
