@@ -111,7 +111,8 @@ def kept(segment: Segment, place: Place, size: int, known: Iterable[Block]) -> i
     same = common(segment.head, segment.read_head())
     if same < len(segment.head):
         return min(place.offset, codec.end_of_lines(segment.head[:same]))
-    seen = place.offset or segment.head
+    # where nothing was read yet, its head has to tell: a byte or two are no proof
+    seen = place.offset or len(segment.head) >= min(KEPT_HEAD, size)
     if seen and place.offset <= size and segment.proves_place(place):  # cut behind what was read
         return line_end(segment, size) if size < segment.size else place.offset
     for block in known:

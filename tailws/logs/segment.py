@@ -337,7 +337,7 @@ class Segment:
         """Keep the first bytes, to know the file again by them. False: they are others now."""
         if len(self.head) < KEPT_HEAD and len(self.head) < self.size:
             head = self.read_head()
-            if not head.startswith(self.head):
+            if not head.startswith(self.head) or self.is_cut:  # this very moment: of what is next
                 return False
             self.head = head
             self.codec = self.codec.for_file(self.head)

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from tailws.logs.identity import Cursor, birth_ms, file_number, identify_path
+from tailws.logs.segment import Segment
 from tailws.logs.siblings import Sibling
 from tailws.logs.subscription import Begin
 from tests.clock import tick
@@ -230,6 +231,47 @@ def test_a_copy_that_another_reader_meets_first_is_no_less_read(log: LogFile, st
     daemon.settle(live, back)
     assert live.lines == [b"zero", b"one", b"two", b"three"]
     assert back.lines == [b"one", b"two", b"three"]
+
+
+def test_a_byte_in_common_proves_no_line(log: LogFile, start: Start) -> None:
+    """A file of which the first byte was seen, and then how long it was, is copied and truncated.
+    The lines that come into it begin as the old ones did, and are none of them."""
+    log.write(b"l")
+    daemon = start()
+    reader = Reader().connect(daemon, Begin(start=True))
+    daemon.turn()
+    reader.read()
+    log.write(b"ine one\nline two\n")
+    assert reader.subscription is not None
+    assert reader.subscription.behind == 18
+    log.copytruncate()
+    log.write(b"line three\n")
+    daemon.settle(reader)
+    assert reader.lines == [b"line one", b"line two", b"line three"]
+
+
+def test_a_file_is_cut_between_its_size_and_its_head(
+    log: LogFile, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file is truncated when a look has seen how long it is, and not yet what it begins with: the
+    bytes that come next are not what it began with, and a gap tells of those that are gone."""
+    log.write(b"")
+    daemon = start()
+    reader = Reader().connect(daemon, Begin(start=True))
+    daemon.turn()
+    reader.read()
+    log.write(b"line one\nline two\n")
+    read_head = Segment.read_head
+
+    def after_a_truncation(segment: Segment) -> bytes:
+        monkeypatch.undo()
+        os.truncate(log.path, 0)
+        log.write(b"line three\n")
+        return read_head(segment)
+
+    monkeypatch.setattr(Segment, "read_head", after_a_truncation)
+    daemon.settle(reader)
+    assert reader.items == [None, b"line three"]
 
 
 def test_a_file_may_be_stamped_ahead_of_the_clock(
