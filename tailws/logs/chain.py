@@ -415,11 +415,10 @@ class Chain:
         fresh.generation = segment.generation + 1
         fresh.after_loss = unsure or (not copies.saved and had > kept)
         fresh.begun = max(copies.begun, segment.begun + 1)  # cursors tell the two apart by it
-        plain = [copy for copy in copies.files if not isinstance(copy, Archive)]
-        for copy in plain:
-            copy.final = copy.size
-        made = (after(copy.identity.birth) for copy in plain)
-        fresh.birth = max([fresh.begun // 1_000_000, segment.birth, *made])
+        fresh.birth = max(fresh.begun // 1_000_000, segment.birth, copies.birth)
+        for copy in copies.files:
+            if not isinstance(copy, Archive):
+                copy.final = copy.size
         fresh.lost, fresh.link = segment.lost, segment.link
         segment.lost = True
         at = self.segments.index(segment) + 1 if segment in self.segments else None

@@ -38,6 +38,7 @@ class Copies(NamedTuple):
     files: list[Segment]  # oldest first
     now: Segment  # the file as it was when they were looked for
     begun: int  # when what is in it then was begun, at the earliest, ns since the epoch
+    birth: int  # what is in it then is younger than all that was copied before, ms
     whole: bool = False  # the first goes on where the place is
     saved: int = 0  # which of them, from 1 on, has what was seen of the file last; 0: none
 
@@ -173,8 +174,11 @@ class Rotated:
 
     def is_known(self, segment: Segment, now: Segment, of: Segment) -> bool:
         """Whether it is a copy of the file as it is now, or of one that was read before `of`."""
+        return _is_copy_of_now(segment, now) or self._was_read(segment, of)
+
+    def _was_read(self, segment: Segment, of: Segment) -> bool:
         past = (past for past in self.past.values() if past.lost and past is not of)
-        return _is_copy_of_now(segment, now) or any(is_copy(segment, old) for old in past)
+        return any(is_copy(segment, old) for old in past)
 
     # -- copies
 
@@ -196,11 +200,12 @@ class Rotated:
         first = self._copy_of(place, siblings)
         files: list[Segment] = []
         later = siblings
-        begun = begun_behind(now.begun, siblings)
+        begun, birth = begun_behind(now.begun, siblings), 0
         if first is not None:
             copy = self.open(siblings[first])
             if copy is not None:
                 files.append(copy)
+                birth = siblings[first].heir
             later = siblings[first + 1 :]
         for sibling in later:
             if sibling.identity in self.past:
@@ -210,21 +215,22 @@ class Rotated:
             copy = self.open(sibling)
             if copy is None or copy in files:
                 continue
-            if copy.head and not self.is_known(copy, now, segment):
-                files.append(copy)
-                continue
             if _is_copy_of_now(copy, now):  # which is not truncated yet
                 begun = min(begun, sibling.made or sibling.written)
-            if copy.users == 0:
+            else:
+                birth = max(birth, sibling.heir)
+                if copy.head and not self._was_read(copy, segment):
+                    files.append(copy)
+            if copy.users == 0 and copy not in files:
                 copy.close()
         births = (copy.identity.birth + 1 for copy in files if not isinstance(copy, Archive))
         begun = max(births, default=begun)
         if not files or not files[0].proves_place(place):
-            return Copies(files, now, begun)
+            return Copies(files, now, begun, birth)
         # the first has what was seen last, or, if nothing was read yet, the one that begins like it
         head = b"" if place.offset else segment.head
         saved = (n for n, copy in enumerate(files, 1) if copy.head.startswith(head))
-        return Copies(files, now, begun, whole=True, saved=next(saved, 0))
+        return Copies(files, now, begun, birth, whole=True, saved=next(saved, 0))
 
     def _account_for_unseen(self, siblings: list[Sibling]) -> None:
         """Files of which nothing was ever seen may have been compressed: find out which archives

@@ -73,6 +73,11 @@ class Sibling(Struct, frozen=True):
         when that was written to last, for gzip(1) keeps this time."""
         return self.written if self.packed else self.identity.birth
 
+    @property
+    def heir(self) -> int:
+        """The birth, in ms, of what was written to a file after this copy of it was made."""
+        return self.birth + 1 if self.packed else after(self.identity.birth)
+
     def open(self, codec: Codec) -> Segment:
         """Open it, wherever it was moved since. Raises OSError; ENOENT when it is gone."""
         number = file_number(self.identity)

@@ -322,6 +322,39 @@ def test_a_file_is_no_younger_for_being_written_anew(log: LogFile, start: Start)
     assert reader.items == [None, b"three"]
 
 
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_copy_in_an_archive_is_no_younger_than_what_came_after_it(
+    log: LogFile, start: Start, restarted: bool
+) -> None:
+    """A file is copied and truncated three times, once when it is empty, the last copy is compressed,
+    and the file is deleted. Who has read all of it is not led back to that copy."""
+    log.write(b"one\n")
+    daemon = start()
+    reader = Reader().connect(daemon, Begin(start=True))
+    daemon.turn()
+    reader.read()
+    for text in (b"two\n", b"", b"three\n"):
+        log.write(text)
+        log.copytruncate()
+    log.compress()
+    tick()
+    log.write(b"four\n")
+    if restarted:
+        daemon.restart()
+        reader.connect(daemon)
+    daemon.settle(reader)
+    assert reader.lines == [b"one", b"two", b"three", b"four"]
+    reader.disconnect()
+    log.close()
+    log.path.unlink()
+    tick()
+    log.write(b"five\n")
+    daemon.look()
+    reader.connect(daemon)
+    daemon.settle(reader)
+    assert reader.items[reader.items.index(b"four") :] == [b"four", None, b"five"]
+
+
 def test_what_was_given_up_does_not_come_later(log: LogFile, start: Start) -> None:
     """A file is cut, filled with more than it had, renamed and written to in one look: a gap tells
     of that. It is not read after what follows it, when it is compressed and the next is deleted."""
