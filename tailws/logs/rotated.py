@@ -215,9 +215,10 @@ class Rotated:
             copy = self.open(sibling)
             if copy is None or copy in files:
                 continue
-            if _is_copy_of_now(copy, now):  # which is not truncated yet
+            of_now = _is_copy_of_now(copy, now)
+            if of_now or not copy.head:  # the file is not truncated yet, or not even copied
                 begun = min(begun, sibling.made or sibling.written)
-            else:
+            if not of_now:
                 birth = max(birth, sibling.heir)
                 if copy.head and not self._was_read(copy, segment):
                     files.append(copy)

@@ -6,7 +6,6 @@ Each is a program in which a line once came twice, too late, or not at all.
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -326,7 +325,7 @@ def test_a_file_is_no_younger_for_being_written_anew(log: LogFile, start: Start)
 def test_a_copy_in_an_archive_is_no_younger_than_what_came_after_it(
     log: LogFile, start: Start, restarted: bool
 ) -> None:
-    """A file is copied and truncated three times, once when it is empty, the last copy is compressed,
+    """A file is copied and truncated three times, once when it is empty, the last copy is packed,
     and the file is deleted. Who has read all of it is not led back to that copy."""
     log.write(b"one\n")
     daemon = start()
@@ -382,9 +381,10 @@ def test_what_was_given_up_does_not_come_later(log: LogFile, start: Start) -> No
     assert reader.lines == [b"one", b"two", b"three"]
 
 
-def test_a_look_between_a_copy_and_its_truncation(log: LogFile, start: Start) -> None:
-    """A file that was cut and written anew is found when it has just been copied, and is cut before
-    any of it was read: the copy has what was in it."""
+@pytest.mark.parametrize("copied", ["all of it", "nothing yet"])
+def test_a_look_between_a_copy_and_its_truncation(log: LogFile, start: Start, copied: str) -> None:
+    """A file that was cut and written anew is found when it has just been copied, or is about to
+    be, and is cut before any of it was read: the copy has what was in it."""
     log.write(b"one\n")
     daemon = start()
     reader = Reader().connect(daemon, Begin(start=True))
@@ -393,9 +393,11 @@ def test_a_look_between_a_copy_and_its_truncation(log: LogFile, start: Start) ->
     os.truncate(log.path, 0)
     log.write(b"two, longer than one\n")
     tick()
-    shutil.copy(log.path, f"{log.path}.1")
+    copy = Path(f"{log.path}.1")
+    copy.write_bytes(log.path.read_bytes() if copied == "all of it" else b"")
     tick()
     daemon.source.look()
+    copy.write_bytes(log.path.read_bytes())
     os.truncate(log.path, 0)
     log.write(b"three\n")
     daemon.settle(reader)
