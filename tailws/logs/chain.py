@@ -420,7 +420,7 @@ class Chain:
             if not isinstance(copy, Archive):
                 copy.final = copy.size
         fresh.lost, fresh.link = segment.lost, segment.link
-        segment.lost = True
+        segment.lost = segment.superseded = True
         at = self.segments.index(segment) + 1 if segment in self.segments else None
         last = segment
         for index, following in enumerate((*copies.files, fresh)):

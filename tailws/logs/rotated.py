@@ -155,14 +155,13 @@ class Rotated:
         return same
 
     def found(self, segment: Segment) -> Segment:
-        """`segment`, opened again if it was closed, or what it was compressed to since then.
-
-        Raises OSError: neither is there.
+        """`segment`, opened again if it was closed, or what it was compressed to since then, unless
+        that has what came into the file later. Raises OSError: neither is there.
         """
         try:
             segment.reopen()
         except OSError:
-            siblings = self.scan() if segment.lost else []
+            siblings = self.scan() if segment.lost and not segment.superseded else []
             at = self.index(siblings, segment)
             packed = self.open(siblings[at]) if at is not None else None
             if packed is None:

@@ -183,7 +183,7 @@ class Link:
     `copy`: the next segment is a copy of this one, and goes on at the same offset.
     """
 
-    __slots__ = ("copy", "event", "next", "reason", "unsure", "until")
+    __slots__ = ("copy", "event", "next", "reason", "start", "unsure", "until")
 
     def __init__(
         self,
@@ -196,6 +196,7 @@ class Link:
         copy: bool = False,
     ) -> None:
         self.next = following
+        self.start = following.start  # and of what it is found to be compressed to
         self.event = event  # «rotated», «truncated», …: for a mark in the view
         self.reason = reason  # of a gap, if there is one
         self.until = until
@@ -233,6 +234,7 @@ class Segment:
         "pool",
         "size",
         "start",
+        "superseded",
         "touched",
         "users",
         "written",
@@ -250,6 +252,7 @@ class Segment:
         self.start = start  # bytes before belong to the segment before (a kept prefix, a copy)
         self.size = 0  # the largest that was seen
         self.written = 0  # when it was written to or cut last, as of the last fstat(2), ns
+        self.superseded = False  # what its file has since belongs to another segment
         self.after_loss = False  # what was cut off before it is not known to be all read
         self.generation = 0  # how often the file was truncated before, while we looked
         self.begun = coarse_time()  # copies made before are of what it was before

@@ -565,7 +565,6 @@ class Source:
         gap = Gap(None, link.reason) if link.unsure else None
         if place.offset < link.until:
             gap = Gap(link.until - place.offset, link.reason)
-        at = link.next.start
         try:
             link.next = following = self.chain.rotated.found(link.next)
             _lay_behind(place.segment, link)
@@ -573,9 +572,9 @@ class Source:
                 start = following.place(place.offset)
                 start.stands_for(place)
                 return Step(Crossing(None, None), start)
-            start = following.place(at)
+            start = following.place(link.start)
         except OSError as error:
-            ahead = Place(link.next, at, b"")
+            ahead = Place(link.next, link.start, b"")
             if gap is None:
                 ahead.stands_for(place)
             return self._unreadable(ahead, error)
@@ -625,13 +624,18 @@ class Source:
         """What follows a place in a rotated file is not to be had any more."""
         segment = place.segment
         if segment.link is not None:
-            following = segment.link.next
+            link = segment.link
             lost = segment.final - place.offset if segment.final is not None else None
             if lost == 0:
                 return self._cross(place)
             why = error or segment.path
             log.warning("%s: %s: a rotated file is gone before it was read", self.name, why)
-            return Step(Gap(lost, "gone"), following.place(following.start))
+            try:
+                link.next = self.chain.rotated.found(link.next)
+                start = link.next.place(link.start)
+            except OSError:  # who reads it finds out
+                start = Place(link.next, link.start, b"")
+            return Step(Gap(lost, "gone"), start)
         if segment.final is None:
             self._set_trouble(error)
         return END  # it was let go; the gap is told when another file follows
@@ -652,7 +656,7 @@ def _lay_behind(segment: Segment, link: Link) -> None:
     """The place of a file in the whole log follows from that of the file before it."""
     following = link.next
     if following.base is None and segment.base is not None and segment.final is not None:
-        following.base = segment.base + (0 if link.copy else segment.final - following.start)
+        following.base = segment.base + (0 if link.copy else segment.final - link.start)
 
 
 def _weight(step: Step) -> int:

@@ -273,6 +273,63 @@ def test_a_file_is_cut_between_its_size_and_its_head(
     assert reader.items == [None, b"line three"]
 
 
+def test_the_archive_of_what_came_later_is_not_read_for_what_was_copied(
+    log: LogFile, start: Start
+) -> None:
+    """A file is copied, truncated, rotated and compressed. The live end has found out what was in
+    it, and a slow reader comes to it when it is gone: its archive has what came after the copy."""
+    log.write(b"zero\n")
+    daemon = start(window=0)
+    live, slow = (Reader().connect(daemon, Begin(start=True)) for _ in range(2))
+    daemon.turn()
+    live.read()
+    slow.read()
+    for line in (b"one\n", b"two\n"):
+        os.close(log.rotate())
+        log.write(line)
+        if line == b"two\n":
+            log.copytruncate()
+            log.write(b"three\n")
+        daemon.source.look()
+    os.close(log.rotate())
+    log.compress()
+    log.write(b"four\n")
+    daemon.source.look()
+    for reader in (live, slow):
+        daemon.settle(reader)
+        assert reader.lines == [b"zero", b"one", b"two", b"three", b"four"]
+
+
+def test_the_archive_of_a_file_that_was_cut_leads_nobody_round_in_a_circle(
+    log: LogFile, start: Start
+) -> None:
+    """A file loses its last lines, is written on, rotated and compressed. A slow reader comes to it
+    when it is gone: all that follows comes once, and what is left out is said."""
+    log.write(b"zero\n")
+    daemon = start(window=0)
+    live, slow = (Reader().connect(daemon, Begin(start=True)) for _ in range(2))
+    daemon.turn()
+    live.read()
+    slow.read()
+    os.close(log.rotate())
+    log.write(b"one\n")
+    daemon.settle(live)
+    log.write(b"lost\n")
+    daemon.source.look()
+    os.truncate(log.path, 4)
+    daemon.settle(live)
+    log.write(b"two\n")
+    daemon.settle(live)
+    os.close(log.rotate())
+    log.compress()
+    log.write(b"three\n")
+    daemon.source.look()
+    daemon.settle(live)
+    daemon.settle(slow)
+    assert live.lines == [b"zero", b"one", b"two", b"three"]
+    assert slow.items in ([b"zero", None, b"two", b"three"], live.items)
+
+
 def test_a_file_may_be_stamped_ahead_of_the_clock(
     log: LogFile, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
