@@ -111,7 +111,7 @@ class Meter:
         self._listeners: dict[Listener, None] = {}
         self._seen: dict[str, _Seen | None] = {}
         self._hours: dict[str, Hour] = {}
-        self._timer: Timer | None = loop.call_later(EVERY, self._count)
+        self._timer: Timer | None = loop.call_later(0, self._count)  # what is there already
         self._steps: Steps[Counts] | None = None
         self._since = loop.clock()
         self._first = True  # look

@@ -46,10 +46,14 @@ class LogFile:
         fd, self.fd = self.fd, -1
         return fd
 
-    def copytruncate(self, keep: int = 9) -> None:
+    def copytruncate(self, keep: int = 9, between: Callable[[], object] = int) -> None:
+        """Copy and truncate; `between` is called when the copy is there, and when it is whole."""
         tick()
         shift(self.path, keep)
-        Path(f"{self.path}.1").write_bytes(self.path.read_bytes())
+        with open(f"{self.path}.1", "wb") as copy:
+            between()
+            copy.write(self.path.read_bytes())
+        between()
         os.truncate(self.path, 0)
 
     def compress(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,7 @@ ACTIONS = [
     "late",
     "close-late",
     "copytruncate",
+    "copytruncate-slowly",
     "truncate",
     "compress",
     "look",
@@ -102,12 +104,16 @@ class World:
         if self.late:
             os.close(self.late.pop(0)[0])
 
-    def _copytruncate(self) -> None:
+    def _copytruncate(self, between: Callable[[], object] = int) -> None:
         self._finish_half()
         self._tell()
         self.copied = True
-        self.log.copytruncate()
+        self.log.copytruncate(between=between)
         self.document.append([])
+
+    def _copytruncate_slowly(self) -> None:
+        """The daemon looks meanwhile, and nobody reads yet."""
+        self._copytruncate(self.daemon.source.look)
 
     def _compress(self) -> None:
         """If its writer has left it: what is written to a file at work in gzip(1) is lost."""
