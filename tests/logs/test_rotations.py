@@ -43,6 +43,14 @@ def start(log: LogFile) -> Iterator[Start]:
         yield start
 
 
+def reading(daemon: Daemon) -> Reader:
+    """A reader that has all that is in the file."""
+    reader = Reader().connect(daemon, Begin(start=True))
+    daemon.turn()
+    reader.read()
+    return reader
+
+
 def test_a_number_that_went_to_a_later_file_leads_nobody_past_what_is_between(
     log: LogFile, start: Start
 ) -> None:
@@ -69,9 +77,7 @@ def test_what_may_be_a_copy_is_no_less_read_to_its_end(log: LogFile, start: Star
     comes."""
     log.write(b"")
     daemon = start()
-    reader = Reader().connect(daemon)
-    daemon.turn()
-    reader.read()
+    reader = reading(daemon)
     tick()
     os.close(log.rotate())
     os.unlink(f"{log.path}.1")
@@ -121,9 +127,7 @@ def test_a_file_that_was_emptied_is_found_in_its_own_archive(log: LogFile, start
     is known what became of it, and that nothing is missing."""
     log.write(b"")
     daemon = start()
-    reader = Reader().connect(daemon)
-    daemon.turn()
-    reader.read()
+    reader = reading(daemon)
     log.write(b"one\n")
     log.copytruncate()
     log.compress()
@@ -143,9 +147,7 @@ def test_the_copy_of_what_was_read_is_no_file_that_came_between(
     on from where the live end stood, and not from its start again."""
     log.write(b"one\n")
     daemon = start()
-    reader = Reader().connect(daemon, Begin(start=True))
-    daemon.turn()
-    reader.read()
+    reader = reading(daemon)
     log.write(b"two\n")
     log.copytruncate()
     tick()
@@ -167,9 +169,7 @@ def test_what_comes_between_is_no_copy_of_a_file_of_which_nothing_was_read(
     so is the one after it, in one look."""
     log.write(b"zero\n")
     daemon = start()
-    reader = Reader().connect(daemon, Begin(start=True))
-    daemon.turn()
-    reader.read()
+    reader = reading(daemon)
     os.close(log.rotate())
     log.write(b"one\n")
     daemon.look()
@@ -189,9 +189,7 @@ def test_a_copy_is_compressed_behind_our_back(
     """Seen under one name and gone when it is opened: what it holds is found under the other."""
     log.write(b"one\n")
     daemon = start()
-    reader = Reader().connect(daemon)
-    daemon.turn()
-    reader.read()
+    reader = reading(daemon)
     rotated = daemon.source.chain.rotated
     scan = rotated.scan
 
@@ -237,9 +235,7 @@ def test_a_byte_in_common_proves_no_line(log: LogFile, start: Start) -> None:
     The lines that come into it begin as the old ones did, and are none of them."""
     log.write(b"l")
     daemon = start()
-    reader = Reader().connect(daemon, Begin(start=True))
-    daemon.turn()
-    reader.read()
+    reader = reading(daemon)
     log.write(b"ine one\nline two\n")
     assert reader.subscription is not None
     assert reader.subscription.behind == 18
@@ -256,9 +252,7 @@ def test_a_file_is_cut_between_its_size_and_its_head(
     bytes that come next are not what it began with, and a gap tells of those that are gone."""
     log.write(b"")
     daemon = start()
-    reader = Reader().connect(daemon, Begin(start=True))
-    daemon.turn()
-    reader.read()
+    reader = reading(daemon)
     log.write(b"line one\nline two\n")
     read_head = Segment.read_head
 
@@ -337,9 +331,7 @@ def test_a_file_may_be_stamped_ahead_of_the_clock(
     daemon that starts within this tick takes it for no copy of what it finds in the file."""
     log.write(b"")
     daemon = start()
-    reader = Reader().connect(daemon)
-    daemon.turn()
-    reader.read()
+    reader = reading(daemon)
     log.write(b"one\n")
     log.copytruncate()
     log.write(b"two\n")
@@ -386,9 +378,7 @@ def test_a_copy_in_an_archive_is_no_younger_than_what_came_after_it(
     and the file is deleted. Who has read all of it is not led back to that copy."""
     log.write(b"one\n")
     daemon = start()
-    reader = Reader().connect(daemon, Begin(start=True))
-    daemon.turn()
-    reader.read()
+    reader = reading(daemon)
     for text in (b"two\n", b"", b"three\n"):
         log.write(text)
         log.copytruncate()
@@ -416,9 +406,7 @@ def test_what_was_given_up_does_not_come_later(log: LogFile, start: Start) -> No
     of that. It is not read after what follows it, when it is compressed and the next is deleted."""
     log.write(b"one\n")
     daemon = start()
-    reader = Reader().connect(daemon, Begin(start=True))
-    daemon.turn()
-    reader.read()
+    reader = reading(daemon)
     os.truncate(log.path, 0)
     log.write(b"not seen\n")
     held = log.rotate()
@@ -444,9 +432,7 @@ def test_a_look_between_a_copy_and_its_truncation(log: LogFile, start: Start, co
     be, and is cut before any of it was read: the copy has what was in it."""
     log.write(b"one\n")
     daemon = start()
-    reader = Reader().connect(daemon, Begin(start=True))
-    daemon.turn()
-    reader.read()
+    reader = reading(daemon)
     os.truncate(log.path, 0)
     log.write(b"two, longer than one\n")
     tick()
