@@ -2,9 +2,9 @@
 
 The page's files are read once, at the start, so what can be asked for is a table, not a path on
 the disk; each is made ready to be sent when it is first asked for, `main.js` with all modules that
-it imports, which are those below a directory. Assets are served below a path
-that changes with their content and may be kept for ever; `index.html`, which names that path, is
-asked for anew each time. All addresses in it are relative, so it works below any path of a proxy.
+it imports, which are those below a directory. Assets are served below a path that changes with
+their content and may be kept for ever; `index.html`, which names that path, is asked for anew each
+time. All addresses in it are relative, so it works below any path of a proxy.
 """
 
 from __future__ import annotations
