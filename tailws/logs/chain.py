@@ -90,7 +90,7 @@ class Chain:
         self._waits: dict[Segment, float] = {}  # since when it was first read to its end
         self._unlinked = False
         self._refused = ((0, 0), 0)  # dev and ino of an unreadable file; its size at first
-        self.shrunk = False  # smaller than it was, or begun anew: `overwritten` has to see to it
+        self._shrunk: Segment | None = None  # the one that a look has found shorter, or other
         self._stopped_at = float("-inf")  # when the daemon went on after it was stopped
         self._grown_at = float("-inf")  # when a look saw that the file at the name had grown
         self._cut: dict[Segment, tuple[int, bool]] = {}  # after the name was lost: had, unsure
@@ -99,6 +99,12 @@ class Chain:
     @property
     def newest(self) -> Segment | None:
         return self.segments[-1] if self.segments else None
+
+    @property
+    def shrunk(self) -> bool:
+        """Whether the newest is shorter than it was, or begins otherwise, and nobody has begun it
+        anew: `overwritten` has to see to it."""
+        return self._shrunk is not None and self._shrunk is self.newest
 
     def close(self) -> None:
         """Release all that no reader holds."""
@@ -191,14 +197,15 @@ class Chain:
             self._seen = seen
             self._is_back(newest)
             read = self.end.offset if self.end is not None and self.end.segment is newest else 0
-            self.shrunk = st.st_size < max(newest.size, read)
+            shrunk = st.st_size < max(newest.size, read)
             if st.st_size > newest.size:
                 self._grown_at = self._clock()
             newest.size = max(newest.size, st.st_size)
             try:
-                self.shrunk = self.shrunk or not newest.remember_head()
+                shrunk = shrunk or not newest.remember_head()
             except OSError:  # moved away this very moment, or not readable: look again
                 self._seen = None
+            self._shrunk = newest if shrunk else None
             return True
         if not stat.S_ISREG(st.st_mode):
             return self._no_file("not-a-file", _kind(st.st_mode))
@@ -349,7 +356,8 @@ class Chain:
         refilled = size >= had > place.offset
         if refilled:
             had = place.offset  # how long it was before nobody knows any more
-        self.shrunk = False
+        if self._shrunk is segment:
+            self._shrunk = None
         if blank and size >= place.offset and segment.proves_place(place):
             segment.size = size  # a preallocated file is cut to what was written into it
             return

@@ -445,3 +445,20 @@ def test_a_look_between_a_copy_and_its_truncation(log: LogFile, start: Start, co
     log.write(b"three\n")
     daemon.settle(reader)
     assert reader.lines == [b"one", b"two, longer than one", b"three"]
+
+
+def test_what_a_reader_has_found_out_is_no_news_to_the_next_look(
+    log: LogFile, start: Start
+) -> None:
+    """A file that was seen to grow is copied and truncated, and a reader is there before the next
+    look: that finds a file as it should be, in which nothing begins anew once more."""
+    log.write(b"")
+    daemon = start()
+    reader = reading(daemon)
+    log.write(b"one\ntwo\n")
+    daemon.look()
+    log.copytruncate()
+    log.write(b"three\n")
+    reader.read(frames=1)
+    daemon.settle(reader)
+    assert reader.items == [b"one", b"two", b"three"]
