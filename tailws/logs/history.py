@@ -17,7 +17,7 @@ from tailws.logs.identity import ANCHOR
 from tailws.logs.locate import lines_before
 from tailws.logs.numbers import known_number
 from tailws.logs.pieces import Backward, Forward, Pace, Piece, read
-from tailws.logs.seek import time_format, time_of
+from tailws.logs.seek import Where, time_format, time_of
 from tailws.logs.segment import COLD, OVER, Block, Later, Overwritten, Place, Segment
 from tailws.logs.source import COLD_DELAY, Source, live_end
 from tailws.text.lines import CUT_MARK
@@ -43,21 +43,36 @@ class Page(Struct):
     at: int | None = None
     number: int | None = None
     time: float | None = None
+    left: int | None = None
+    """Bytes between the page and the place up to which it may go; None: there is no such place."""
+    left_lines: int | None = None
+    """The same in lines, where that is known without counting them."""
 
 
 Paging = Generator[float | None, None, Page]
 
 
 def page(
-    source: Source, library: Library, cursor: str, lines: int, before: bool, filter_: Filter | None
+    source: Source,
+    library: Library,
+    cursor: str,
+    lines: int,
+    before: bool,
+    filter_: Filter | None,
+    until: str | None = None,
 ) -> Paging:
-    """The page of up to `lines` lines before or after `cursor`.
+    """The page of up to `lines` lines before or after `cursor`, as if the log ended at `until`.
 
-    Raises BadCursor, OSError; LookupError when the place is not kept any more.
+    Raises BadCursor, OSError; LookupError when one of the places is not kept any more.
     """
     whole = yield from document(source, library)
     index, offset = yield from index_of(source, whole, cursor)
-    look = _Look(source, library, whole, index, filter_)
+    bound: Where | None = None
+    if until is not None:
+        bound = yield from index_of(source, whole, until)
+        if bound >= (index, offset) if before else bound <= (index, offset):
+            return Page(cursor, cursor, None, False, 0, whole.parts[index].name, left=0)
+    look = _Look(source, library, whole, index, filter_, bound, before)
     try:
         yield from look.open()
         yield from look.step_back(offset) if before else look.step_on(offset)
@@ -76,12 +91,16 @@ class _Look:
         whole: Document,
         index: int,
         filter_: Filter | None,
+        bound: Where | None,
+        before: bool,
     ) -> None:
         self._source = source
         self._library = library
         self._whole = whole
         self._index = index
         self._filter = filter_
+        self._bound = bound
+        self._before = before
         self._pace = Pace(library.crowd)
         self._segment: Segment | None = None
         self._offset = 0
@@ -91,6 +110,23 @@ class _Look:
     @property
     def _part(self) -> Part:
         return self._whole.parts[self._index]
+
+    @property
+    def _is_last(self) -> bool:
+        """Whether no file follows in the direction that was asked for."""
+        end = 0 if self._before else len(self._whole.parts) - 1
+        return self._index == (end if self._bound is None else self._bound[0])
+
+    @property
+    def _stop(self) -> int | None:
+        """Where in this file the page has to end; None: at the end of the file."""
+        return self._bound[1] if self._bound is not None and self._is_last else None
+
+    @property
+    def _floor(self) -> int:
+        """How far back the page may go in this file."""
+        stop = self._stop
+        return self._part.start if stop is None else stop
 
     @property
     def segment(self) -> Segment:
@@ -123,7 +159,9 @@ class _Look:
 
     def _end(self) -> Generator[float | None, None, int]:
         """Where the lines of the file end: of one that is final, the unfinished one included."""
-        segment = self.segment
+        segment, stop = self.segment, self._stop
+        if stop is not None and not self._before:
+            return stop
         if isinstance(segment, Archive):
             while not (segment.complete or self._part.facts.exact):
                 segment.to_end()
@@ -135,7 +173,7 @@ class _Look:
 
     def step_back(self, offset: int) -> Generator[float | None, None, None]:
         """Stand before `offset`, or at the end of the file before if there is nothing before it."""
-        while offset <= self._part.start and self._index > 0:
+        while offset <= self._floor and not self._is_last:
             self._index -= 1
             yield from self.open()
             offset = yield from self._end()
@@ -143,7 +181,7 @@ class _Look:
 
     def step_on(self, offset: int) -> Generator[float | None, None, None]:
         """Stand behind `offset`, or at the start of the file that follows."""
-        while self._index + 1 < len(self._whole.parts) and offset >= (yield from self._end()):
+        while not self._is_last and offset >= (yield from self._end()):
             self._index += 1
             yield from self.open()
             offset = self._part.start
@@ -164,7 +202,7 @@ class _Look:
             hidden = 0
         else:
             start, body, hidden = yield from self._shown_back(end, lines, self._filter)
-        more = start.offset > self._part.start or self._index > 0
+        more = start.offset > self._floor or not self._is_last
         return (yield from self._made(start, end, body, hidden, more))
 
     def _lines_back(
@@ -172,7 +210,7 @@ class _Look:
     ) -> Generator[float | None, None, tuple[Place, bytes]]:
         segment = self.segment
         first, _ = yield from lines_before(segment, end.offset, lines)
-        first = max(first, self._part.start)
+        first = max(first, self._floor)
         if first < end.offset - PAGE_BYTES:
             first = yield from _line_start(segment, end.offset - PAGE_BYTES, end.offset)
             if first == end.offset:  # one line that is longer than a page
@@ -190,7 +228,7 @@ class _Look:
     def _shown_back(
         self, end: Place, lines: int, filter_: Filter
     ) -> Generator[float | None, None, tuple[Place, bytes, int]]:
-        pieces = Backward(self.segment, end.offset, self._part.start, filter_.whole_records)
+        pieces = Backward(self.segment, end.offset, self._floor, filter_.whole_records)
         bodies: list[bytes] = []
         shown = hidden = 0
         first = end.offset
@@ -218,17 +256,19 @@ class _Look:
             hidden = 0
         else:
             end, body, hidden, more = yield from self._shown_on(start, lines, self._filter)
-        more = more or self._index + 1 < len(self._whole.parts)
+        more = more or not self._is_last
         return (yield from self._made(start, end, body, hidden, more))
 
     def _lines_on(
         self, start: Place, lines: int
     ) -> Generator[float | None, None, tuple[Place, bytes, bool]]:
-        at = start
+        at, stop = start, self._stop
         bodies: list[bytes] = []
         count = size = 0
         while count < lines and size < PAGE_BYTES:
-            block = yield from _read(self._source, at, None)
+            if stop is not None and at.offset >= stop:
+                return at, b"".join(bodies), False
+            block = yield from _read(self._source, at, stop)
             if not isinstance(block, Block):
                 return at, b"".join(bodies), False
             some, body, cut = _cut(block, lines - count)
@@ -239,12 +279,14 @@ class _Look:
                 return self.segment.place(cut), b"".join(bodies), True
             at = block.end
             yield None
-        return at, b"".join(bodies), True
+        return at, b"".join(bodies), stop is None or at.offset < stop
 
     def _shown_on(
         self, start: Place, lines: int, filter_: Filter
     ) -> Generator[float | None, None, tuple[Place, bytes, int, bool]]:
-        end = None if self._part.packed else (yield from self._end())
+        end = self._stop
+        if end is None and not self._part.packed:
+            end = yield from self._end()
         pieces = Forward(self.segment, start.offset, end, filter_.whole_records)
         bodies: list[bytes] = []
         shown = hidden = 0
@@ -271,10 +313,27 @@ class _Look:
         found.at = part.at + start.offset - part.start
         if self._filter is None:
             found.number = known_number(segment, part.facts, start.offset)
+        self._measure(found, (start if self._before else end).offset)
         if body:
             form = yield from time_format(segment, part.facts)
             found.time = time_of(form, body[: body.index(b"\n")], self._source.zone)
         return found
+
+    def _measure(self, found: Page, offset: int) -> None:
+        """How much is left between the page, which ends at `offset`, and its bound."""
+        if self._bound is None:
+            return
+        part, (index, stop) = self._part, self._bound
+        other = self._whole.parts[index]
+        there = other.at + stop - other.start
+        found.left = abs(there - (part.at + offset - part.start))
+        low, high = sorted((self._index, index))
+        if not found.left and all(part.facts.exact for part in self._whole.parts[low:high]):
+            found.more = False  # the border of two files is one place
+        if other is part and self._filter is None:
+            here, end = (known_number(self.segment, part.facts, at) for at in (offset, stop))
+            if here is not None and end is not None:
+                found.left_lines = abs(end - here)
 
 
 def _text(segment: Segment, piece: Piece) -> bytes:

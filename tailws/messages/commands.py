@@ -107,6 +107,8 @@ class History(_Filtered, frozen=True, kw_only=True):
     source: _Source
     before: _Cursor | None = None
     after: _Cursor | None = None
+    until: _Cursor | None = None
+    """The page ends here, as if the log did."""
     lines: _Lines | None = None
 
 

@@ -139,6 +139,10 @@ class HistoryHead(Head, kw_only=True, tag="history"):
     hidden: int = 0
     file: str = ""
     time: int | UnsetType = UNSET
+    left: int | UnsetType = UNSET
+    """Bytes between the page and `until`."""
+    left_lines: int | UnsetType = UNSET
+    """The same in lines, where known."""
 
 
 class GapHead(Head, kw_only=True, tag="gap"):

@@ -138,6 +138,10 @@ def _history(client: Client, command: History) -> None:
             head.number = found.number
         if found.time is not None:
             head.time = round(found.time * 1000)
+        if found.left is not None:
+            head.left = found.left
+        if found.left_lines is not None:
+            head.left_lines = found.left_lines
         client.say(_named(head, command.id), found.body)
 
     work = page(
@@ -147,6 +151,7 @@ def _history(client: Client, command: History) -> None:
         min(asked, shared.lines.max_lines),
         command.before is not None,
         command.filter(source.format),
+        command.until,
     )
     _run(client, client.jobs.places, source, command.id, work, done)
 

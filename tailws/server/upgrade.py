@@ -21,6 +21,7 @@ SUBPROTOCOLS = ("tailws.v1",)
 #: What this daemon offers beyond the base protocol.
 FEATURES = [
     "history.after",
+    "history.until",
     "numbers",
     "locate",
     "find",

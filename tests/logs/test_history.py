@@ -47,10 +47,17 @@ class Pager:
         self.daemon = daemon
         self.library = Library(64 << 20)
 
-    def ask(self, cursor: str, lines: int, before: bool, filter_: Filter | None = None) -> Page:
+    def ask(
+        self,
+        cursor: str,
+        lines: int,
+        before: bool,
+        filter_: Filter | None = None,
+        until: str | None = None,
+    ) -> Page:
         found: list[Page] = []
         failed: list[Exception] = []
-        work = page(self.daemon.source, self.library, cursor, lines, before, filter_)
+        work = page(self.daemon.source, self.library, cursor, lines, before, filter_, until)
         Steps(self.daemon.loop, work, found.append, failed.append)
         for _ in range(100_000):
             if found or failed:
@@ -102,6 +109,53 @@ def test_forwards_again(daemon: Daemon) -> None:
         lines += found.body.split(b"\n") if found.body else []
         cursor, more = found.end, found.more
     assert lines == [b"%06d some text of a line" % i for i in range(FILES * EACH)]
+    pager.library.close()
+
+
+@pytest.mark.parametrize("include", [None, "7 some"])
+def test_a_stretch_is_loaded_from_both_ends_until_they_meet(
+    daemon: Daemon, include: str | None
+) -> None:
+    """Between two places pages come from either side, over the borders of files: every line once,
+    none from beyond; what is left is told, and is nothing when they have met."""
+    pager = Pager(daemon)
+    filter_ = Filter.of([include]) if include else None
+    rng = random.Random(11)
+    places: list[tuple[int, str]] = [(FILES * EACH, live_end(daemon))]
+    while True:
+        found = pager.ask(places[-1][1], rng.randint(400, 1400), before=True)
+        count = found.body.count(b"\n") + 1 if found.body else 0
+        places.append((places[-1][0] - count, found.start))
+        if not found.more:
+            break
+    for _ in range(12):
+        (first, low), (last, high) = sorted(rng.sample(places, 2))
+        upper: list[bytes] = []
+        lower: list[bytes] = []
+        left = -1
+        while left:
+            before = rng.random() < 0.5
+            start, until = (high, low) if before else (low, high)
+            found = pager.ask(start, rng.randint(1, 900), before, filter_, until)
+            lines = found.body.split(b"\n") if found.body else []
+            if before:
+                lower[:0] = lines
+                high = found.start
+            else:
+                upper += lines
+                low = found.end
+            assert found.left is not None
+            assert found.more == (found.left > 0)
+            if found.left_lines is not None:
+                assert found.left_lines * len(b"000000 some text of a line\n") == found.left
+            left = found.left
+        wanted = [b"%06d some text of a line" % i for i in range(first, last)]
+        assert upper + lower == [line for line in wanted if not include or b"7 some" in line]
+        # Beyond one another there is nothing between them.
+        for before in (True, False):
+            start, until = (low, high) if before else (high, low)
+            found = pager.ask(start, 100, before, filter_, until)
+            assert (found.body, found.more, found.left) == (None, False, 0)
     pager.library.close()
 
 

@@ -76,8 +76,8 @@ def asking(rig: Rig) -> Iterator[Asking]:
 def test_the_daemon_names_what_it_offers(asking: Asking) -> None:
     """A page shows what is there, and nothing else."""
     assert set(asking.hello["features"]) >= {
-        "history.after", "numbers", "locate", "find", "watch", "activity", "extent", "outline",
-        "behind", "download",
+        "history.after", "history.until", "numbers", "locate", "find", "watch", "activity",
+        "extent", "outline", "behind", "download",
     }  # fmt: skip
 
 
