@@ -250,7 +250,7 @@ def stalled(seconds: float, stalling: bool = True) -> Callable[[Variant, float],
                 time.sleep(contender.settle)
                 memory, cpu = server.memory(), server.cpu_ns()
                 writer = Writer(path=path, lines=lines, rate=rate, size=size)
-                peak = server.memory_peak_during(live)
+                peak = max(server.memory_peak_during(load, 0.01) for load in (live, slow))
                 result, late = live.result(), slow.result()
                 cpu = server.cpu_ns() - cpu
                 writer.result()
@@ -258,7 +258,7 @@ def stalled(seconds: float, stalling: bool = True) -> Callable[[Variant, float],
                 return {
                     **figures(result, cpu),
                     **wrong,
-                    "growth_kb": (max(peak, server.memory()) - memory) / 1e3,
+                    "growth_kb": (peak - memory) / 1e3,
                     "catch_up_s": max(0, late["last_ns"] - result["last_ns"]) / 1e9,
                 }
 

@@ -28,8 +28,14 @@ class Lines(Section, frozen=True):
         ),
     ] = 64
     window_bytes: Annotated[
-        int, size("The memory that these blocks may take for each source.", 0, 2**30)
-    ] = 384 << 10
+        int,
+        size(
+            "The memory that these blocks may take for each source. Two full ones and their frames "
+            "fit in.",
+            0,
+            2**30,
+        ),
+    ] = 260 << 10
     block_bytes: Annotated[
         int,
         size(

@@ -56,7 +56,7 @@ class Reading(Struct, frozen=True):
     line_bytes: int = 512 << 10
     window: float = 0.05
     window_blocks: int = 64
-    window_bytes: int = 384 << 10
+    window_bytes: int = 260 << 10
 
 
 class Gap(NamedTuple):
