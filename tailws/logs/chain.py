@@ -299,10 +299,10 @@ class Chain:
     def _between(self, old: Segment, new: Segment) -> tuple[list[Segment], bool]:
         """Segments after `old` and before `new`, and whether one of them may be missing."""
         siblings = self.rotated.scan()
-        at = self.rotated.index(siblings, old)
-        if at is None:  # cut and filled again, before it was rotated and compressed
-            with contextlib.suppress(OSError):
-                at = self.rotated.index(siblings, as_it_is(old))
+        seen = [self.rotated.index(siblings, old)]
+        with contextlib.suppress(OSError):  # cut and filled again, before it was compressed
+            seen.append(self.rotated.index(siblings, as_it_is(old)))
+        at = max((at for at in seen if at is not None), default=None)
         newer = siblings[at + 1 :] if at is not None else siblings
         known = {*self.rotated.past, *self.rotated.before, new.identity}
         found: list[Segment] = []

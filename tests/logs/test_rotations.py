@@ -462,3 +462,26 @@ def test_what_a_reader_has_found_out_is_no_news_to_the_next_look(
     reader.read(frames=1)
     daemon.settle(reader)
     assert reader.items == [b"one", b"two", b"three"]
+
+
+def test_what_was_written_after_a_copy_is_found_in_its_own_archive(
+    log: LogFile, start: Start
+) -> None:
+    """A file that was seen, and not read yet, is copied, truncated, written to, rotated and
+    compressed in one look, and so was the copy: what is in its archive is no file that came after
+    it, though the copy's archive has what was seen in it."""
+    log.write(b"")
+    daemon = start()
+    reader = reading(daemon)
+    log.write(b"one\n")
+    daemon.look()
+    log.copytruncate()
+    log.compress()
+    tick()
+    log.write(b"two\n")
+    os.close(log.rotate())
+    log.compress()
+    tick()
+    log.write(b"three\n")
+    daemon.settle(reader)
+    assert reader.items == [b"one", b"two", b"three"]
