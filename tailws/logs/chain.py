@@ -40,7 +40,7 @@ from tailws.logs.compare import (
     same_text,
 )
 from tailws.logs.identity import identify_path
-from tailws.logs.rotated import Copies, Rotated, as_it_is
+from tailws.logs.rotated import LOOKS, Copies, Rotated, as_it_is
 from tailws.logs.segment import Block, FilePool, Link, Overwritten, Place, Segment
 from tailws.logs.siblings import Sibling, after
 from tailws.text.lines import Codec
@@ -352,7 +352,8 @@ class Chain:
             self.look()  # has it still its name?
         blank = place.text >= segment.size  # behind the place there are NULs, if anything
         had = place.offset if blank else max(segment.size, place.offset)
-        size = segment.fstat().st_size
+        copies = self._copies(place)
+        size = copies.now.size
         refilled = size >= had > place.offset
         if refilled:
             had = place.offset  # how long it was before nobody knows any more
@@ -361,8 +362,7 @@ class Chain:
         if blank and size >= place.offset and segment.proves_place(place):
             segment.size = size  # a preallocated file is cut to what was written into it
             return
-        copies = self.rotated.copies(place)
-        if segment.lost and not copies.whole and size >= max(segment.size, place.offset):
+        if segment.lost and not copies.files and size >= max(segment.size, place.offset):
             # It has lost its name, and was written over without being cut: what is in it now is no
             # log (shred(1), logrotate's `shred`). Nor is what it is compressed to.
             segment.final = place.offset
@@ -396,15 +396,27 @@ class Chain:
         segment = place.segment
         if place.offset or segment.final is not None:
             return False
-        copies = self.rotated.copies(place)
-        if copies.files and segment is self.newest:
-            self.look()  # has it still its name? Else they may be what had it next, or copies of it
-            copies = self.rotated.copies(place)
+        if not self.rotated.copies(place).files:
+            return False
+        copies = self._copies(place)
         if not copies.files:
             return False
         segment.final = 0
         self._begin_again(segment, 0, copies, 0, False)
         return True
+
+    def _copies(self, place: Place) -> Copies:
+        """The copies of a file, looked for while nothing else happened to it and to its name: what
+        was rotated meanwhile may have had the name next, or be a copy of that. Raises OSError."""
+        segment = place.segment
+        for _ in range(LOOKS):
+            named = segment is self.newest
+            copies = self.rotated.copies(place)
+            if named:
+                self.look()
+            if named == (segment is self.newest) and copies.is_still(segment):
+                break
+        return copies
 
     def _begin_again(
         self, segment: Segment, kept: int, copies: Copies, had: int, unsure: bool

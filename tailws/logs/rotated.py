@@ -42,6 +42,12 @@ class Copies(NamedTuple):
     whole: bool = False  # the first goes on where the place is
     saved: int = 0  # which of them, from 1 on, has what was seen of the file last; 0: none
 
+    def is_still(self, segment: Segment) -> bool:
+        """Whether the file was only appended to since they were looked for. Raises OSError."""
+        st = os.fstat(segment.reopen())
+        same = st.st_size >= self.now.size and self.now.lost == (not st.st_nlink)
+        return same and segment.read_head().startswith(self.now.head)
+
 
 class Rotated:
     """Opens the rotated files of the log at `path`, and knows which were read.

@@ -485,3 +485,35 @@ def test_what_was_written_after_a_copy_is_found_in_its_own_archive(
     log.write(b"three\n")
     daemon.settle(reader)
     assert reader.items == [b"one", b"two", b"three"]
+
+
+def test_a_rotation_while_copies_are_looked_for(
+    log: LogFile, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file was cut and written anew. While it is found out what became of it the daemon is
+    stopped, and it is copied, truncated, rotated and compressed: what was in it when the search
+    began comes before what came into it since, and before what followed it."""
+    log.write(b"one\n")
+    daemon = start()
+    reader = reading(daemon)
+    os.truncate(log.path, 0)
+    log.write(b"line two\n")
+    rotated = daemon.source.chain.rotated
+    scan = rotated.scan
+
+    def after_a_while() -> list[Sibling]:
+        monkeypatch.undo()
+        log.copytruncate()
+        log.compress()
+        tick()
+        for line in (b"line three\n", b"line four\n"):
+            log.write(line)
+            os.close(log.rotate())
+            log.compress()
+            tick()
+        log.write(b"line five\n")
+        return scan()
+
+    monkeypatch.setattr(rotated, "scan", after_a_while)
+    daemon.settle(reader)
+    assert reader.lines == [b"one", b"line two", b"line three", b"line four", b"line five"]
