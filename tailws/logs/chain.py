@@ -410,11 +410,11 @@ class Chain:
         was rotated meanwhile may have had the name next, or be a copy of that. Raises OSError."""
         segment = place.segment
         for _ in range(LOOKS):
-            named = segment is self.newest
+            was = segment.lost, segment.link
             copies = self.rotated.copies(place)
-            if named:
+            if segment is self.newest:
                 self.look()
-            if named == (segment is self.newest) and copies.is_still(segment):
+            if was == (segment.lost, segment.link) and copies.is_still(segment):
                 break
         return copies
 

@@ -517,3 +517,26 @@ def test_a_rotation_while_copies_are_looked_for(
     monkeypatch.setattr(rotated, "scan", after_a_while)
     daemon.settle(reader)
     assert reader.lines == [b"one", b"line two", b"line three", b"line four", b"line five"]
+
+
+def test_what_had_the_name_next_is_no_copy_though_nothing_has_it_now(
+    log: LogFile, start: Start
+) -> None:
+    """A file is written to, rotated and compressed, and so is the next, and there is none after
+    it. Who reads before the name is looked at finds that the first has lost it: the second came
+    after it, and is no copy of what was in it before."""
+    log.write(b"")
+    daemon = start()
+    reader = reading(daemon)
+    for line in (b"one\n", b"two\n"):
+        log.write(line)
+        tick()
+        os.close(log.rotate())
+        if line == b"one\n":
+            log.compress()
+    chain = daemon.source.chain
+    chain.copied(chain.segments[0].place(0))
+    daemon.settle(reader)
+    log.write(b"three\n")
+    daemon.settle(reader)
+    assert reader.items == [b"one", b"two", b"three"]
