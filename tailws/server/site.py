@@ -69,10 +69,10 @@ _TYPES = {
 #: Comments with lines of their own, types, and indentation. Nothing else looks like them in the
 #: page's sources, whose strings and templates keep to one line each; a test compares the syntax.
 _COMMENT = lazy(
-    rb"^[ \t]*(?://[^\n]*|/\*(?:[^*]|\*(?!/))*\*/)[ \t]*$|/\*\* @(?:[^*]|\*(?!/))*\*/ ?",
+    rb"^[ \t]*(?://[^\n]*|/\*[^*]*(?:\*(?!/)[^*]*)*\*/)[ \t]*$|/\*\* @[^*]*(?:\*(?!/)[^*]*)*\*/ ?",
     re.MULTILINE,
 )
-_ASIDE = lazy(rb"[ \t]+// [^\"'`\n]*$", re.MULTILINE)
+_ASIDE = lazy(rb" // [^\"'`\n]*$", re.MULTILINE)
 _BLANK = lazy(rb"^\s+", re.MULTILINE)
 _STYLED = lazy(rb"\s*([{};,])\s*|: +")
 _LEAN = (".js", ".css")
@@ -133,7 +133,7 @@ class _File:
     @cached_property
     def zipped(self) -> bytes:
         """Compressed once for all; empty where that saves nothing."""
-        zipped = gzip.compress(self.plain, 9, mtime=0)
+        zipped = gzip.compress(self.plain, 6, mtime=0)  # 9 takes twice as long, for 0.3 % less
         return zipped if len(zipped) < 0.9 * len(self.plain) else b""
 
     def answer(self, request: Request, headers: tuple[tuple[str, str], ...]) -> Response:
