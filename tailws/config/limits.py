@@ -39,7 +39,8 @@ class Lines(Section, frozen=True):
     block_bytes: Annotated[
         int,
         size(
-            "How much is read, encoded and sent as one message. Larger ones delay other clients.",
+            "How much is read, encoded and sent as one message; nearly twice as much where a file "
+            "grows faster than that. Larger ones delay other clients.",
             4096,
             1 << 20,
         ),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from tailws.logs import subscription
+from tailws.logs.identity import Cursor
 from tailws.logs.subscription import Begin, Subscription, View
 from tailws.text.match import Filter, Term
 from tests.logs.support import Daemon, LogFile, Reader, payload
@@ -73,6 +75,38 @@ def test_batches_join(daemon: Daemon) -> None:
     for before, after in pairwise(heads):
         assert before["end"] == after["start"]
     log.close()
+
+
+def test_a_live_end_that_is_behind_reads_nearly_two_blocks_at_once(daemon: Daemon) -> None:
+    """A file that grows faster than it is read: fewer and larger messages, never of two blocks.
+    Who reads the rest by itself, and a live end that has come up, read a block."""
+    live = Reader().connect(daemon, Begin(lines=0))
+    late = Reader().connect(daemon, Begin(lines=0))
+    daemon.turn()
+    live.read()
+    late.read()
+    lines = [b"a line that is number %d" % number for number in range(100)]
+    with daemon.path.open("ab") as file:
+        file.write(b"".join(line + b"\n" for line in lines))
+    for reader in (live, late):
+        daemon.look()
+        reader.read()
+        daemon.look()
+        assert reader.lines == lines
+    sizes = [[*steps(reader)] for reader in (live, late)]
+    assert sizes[0][0] <= 256
+    assert all(256 < size <= 504 for size in sizes[0][1:-1])
+    assert daemon.window or all(size <= 256 for size in sizes[1])
+
+
+def steps(reader: Reader) -> Iterator[int]:
+    """How many bytes of the file each message has."""
+    offsets = [Cursor.parse(str(head["end"])) for head in reader.heads if head["type"] == "lines"]
+    first = Cursor.parse(str(reader.heads[0]["cursor"]))
+    for before, after in pairwise([first, *offsets]):
+        assert before is not None
+        assert after is not None
+        yield after.offset - before.offset
 
 
 def test_a_block_is_encoded_once_for_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
