@@ -503,6 +503,7 @@ async function copyText(text, escapes = false) {
 onCopy(() => {
   const pane = desk.current;
   // The browser waits for no daemon: what is not held here comes after it.
+  pane?.pickAcross();
   const far = !!pane?.picked.far;
   if (far) actions.gather(pane);
   return far ? null : (pane?.selectionText() ?? null);
@@ -577,7 +578,7 @@ document.addEventListener("visibilitychange", () => {
     pane.back(missed, hiddenAt, asleep);
     if (!asleep) continue;
     if (pane.following && missed > CATCH_UP) {
-      pane.leftAt = null;
+      if (!pane.feed.tears) pane.leftAt = null;
       pane.feed.jump({ end: true });
     } else pane.feed.resume();
   }

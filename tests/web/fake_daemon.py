@@ -27,7 +27,7 @@ from websockets.http11 import Request, Response
 WEB = Path(__file__).parents[2] / "web"
 VERSION = "v-test"
 FEATURES = (
-    "history.after", "locate", "find", "activity", "extent", "outline", "numbers",
+    "history.after", "history.until", "locate", "find", "activity", "extent", "outline", "numbers",
 )  # fmt: skip
 _LINK = re.compile(r'(\b(?:href|src)=")([^":]+)(")')
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?")
@@ -468,19 +468,23 @@ class FakeDaemon:
         scan = self.max_history_scan or 10**9
         if "before" in command:
             end = at = int(command["before"])
-            while at > 0 and len(found) < wanted and end - at < scan:
+            until = min(end, int(command.get("until", 0)))
+            while at > until and len(found) < wanted and end - at < scan:
                 at -= 1
                 if keep(log.lines[at]):
                     found.append(log.lines[at])
             found.reverse()
-            start, more = at, at > 0
+            start, more = at, at > until
+            left = (until, start)
         else:
             start = at = int(command["after"])
-            while at < len(log.lines) and len(found) < wanted and at - start < scan:
+            until = max(start, int(command.get("until", len(log.lines))))
+            while at < until and len(found) < wanted and at - start < scan:
                 if keep(log.lines[at]):
                     found.append(log.lines[at])
                 at += 1
-            end, more = at, at < len(log.lines)
+            end, more = at, at < until
+            left = (end, until)
         head = {
             "type": "history",
             "source": log.name,
@@ -492,6 +496,10 @@ class FakeDaemon:
         }
         if not filtered:
             head["number"] = log.first_number + start
+        if "until" in command:
+            head["left"] = log.at(left[1]) - log.at(left[0])
+            if not filtered:
+                head["left_lines"] = left[1] - left[0]
         if not found and start < len(log.lines) and (t := _time(log.lines[start])):
             head["time"] = t
         await self._say(client, head, "\n".join(found) if found else None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import threading
 from collections.abc import Coroutine
 from typing import Any
@@ -17,6 +18,8 @@ class Relay:
         self.port = 0
         #: While it is set, nobody gets through.
         self.pulled = False
+        #: While it is set, this many bytes a second come back to the browser.
+        self.rate: int | None = None
         self._writers: set[asyncio.StreamWriter] = set()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever)
@@ -39,12 +42,14 @@ class Relay:
         try:
             if self.pulled:
                 return writer.transport.abort()
-            inner_reader, inner_writer = await asyncio.open_connection("127.0.0.1", self.target)
+            inner_reader, inner_writer = await asyncio.open_connection(sock=await self._narrow())
             ends.add(inner_writer)
             self._writers |= ends
             if self.pulled:
                 return writer.transport.abort()
-            await asyncio.gather(_pump(reader, inner_writer), _pump(inner_reader, writer))
+            await asyncio.gather(
+                self._pump(reader, inner_writer), self._pump(inner_reader, writer, slow=True)
+            )
         except OSError:
             pass
         finally:
@@ -53,6 +58,32 @@ class Relay:
                 with contextlib.suppress(OSError):
                     await end.wait_closed()
             self._writers -= ends
+
+    async def _narrow(self) -> socket.socket:
+        """Connect to the target; the kernel holds little of what is not read."""
+        sock = socket.socket()
+        sock.setblocking(False)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 << 10)
+        try:
+            await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", self.target))
+        except OSError:
+            sock.close()
+            raise
+        return sock
+
+    async def _pump(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, slow: bool = False
+    ) -> None:
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+            while data := await reader.read(65_536):
+                writer.write(data)
+                await writer.drain()
+                waited = 0.0
+                while slow and self.rate is not None and waited * self.rate < len(data):
+                    await asyncio.sleep(0.02)
+                    waited += 0.02
+        with contextlib.suppress(OSError):
+            writer.close()
 
     def cut(self) -> None:
         """Break every connection at once, as a lost network does: with no goodbye."""
@@ -83,12 +114,3 @@ class Relay:
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}/"
-
-
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with contextlib.suppress(OSError, asyncio.IncompleteReadError):
-        while data := await reader.read(65_536):
-            writer.write(data)
-            await writer.drain()
-    with contextlib.suppress(OSError):
-        writer.close()

@@ -359,6 +359,28 @@ def gap(studio: Studio, scheme: str) -> None:
         studio.save(page, f"gap-{scheme}")
 
 
+def hole(studio: Studio, scheme: str) -> None:
+    """What is not loaded between what was read and the end, wide and on a phone."""
+    for phone in (False, True):
+        with studio.page("#s=app/orders-api", phone=phone, scheme=scheme) as page:
+            page.keyboard.press("Home")
+            until(lambda: "Reading" in page.inner_text(".mode") or phone)  # noqa: B023
+            time.sleep(0.5)
+            page.keyboard.press("End")
+            time.sleep(0.5)
+            for _ in range(300):
+                wheel(page, -100)
+                time.sleep(0.02)
+                rule = page.locator(".rule-hole")
+                if rule.count() and rule.bounding_box()["y"] > 250:
+                    break
+            studio.shoot(page, f"{'phone-' * phone}hole-{scheme}")
+            page.set_viewport_size({"width": 320, "height": 568})
+            time.sleep(0.5)
+            if phone:
+                studio.shoot(page, f"small-hole-{scheme}")
+
+
 def reconnecting(studio: Studio, scheme: str) -> None:
     """The daemon is away."""
     with studio.page("#s=app/orders-api", scheme=scheme) as page:
@@ -516,9 +538,9 @@ def phone_more(studio: Studio, scheme: str) -> None:
 
 PICTURES = {
     "following": following, "reading": reading, "json": json_log, "filtered": filtered,
-    "split": split, "panes": panes, "menus": menus, "gap": gap, "reconnecting": reconnecting,
-    "signed-out": signed_out, "dialogs": dialogs, "empty": empty, "narrow": narrow,
-    "phone": phone, "phone-more": phone_more,
+    "split": split, "panes": panes, "menus": menus, "gap": gap, "hole": hole,
+    "reconnecting": reconnecting, "signed-out": signed_out, "dialogs": dialogs, "empty": empty,
+    "narrow": narrow, "phone": phone, "phone-more": phone_more,
 }  # fmt: skip
 
 

@@ -243,13 +243,15 @@ def test_the_button_counts_what_came_meanwhile(visit: Visit, daemon: Daemon) -> 
 
 def test_one_who_reads_is_not_buried(visit: Visit, daemon: Daemon) -> None:
     """Reading under a flood, the page lets go of the live lines but counts on; End shows the end;
-    the hole that is left can be read across, line by line."""
+    what was read is above a hole, which is read across line by line, and is kept as it was."""
     page = visit(daemon.url)
     following(page, 2999)
     wheel(page, -300)
     until(lambda: mode(page) == "Reading")
     settled(page)
     marked = rows(page)[8]
+    page.locator(".row", has_text=marked["text"]).click(position={"x": 130, "y": 6})
+    page.keyboard.press("m")
     wide = "x" * 200
 
     def make(i: int) -> str:
@@ -264,16 +266,29 @@ def test_one_who_reads_is_not_buried(visit: Visit, daemon: Daemon) -> None:
     assert "in memory" in held
     page.keyboard.press("End")
     following(page, 42_999)
+    # Over the hole, what was read is where it was, and nothing is asked for to show it.
+    hole = page.locator(".rule-hole")
+    scroll_until(page, -300, hole.count)
+    assert "not loaded" in hole.inner_text()
+    page.get_by_role("button", name="Jump over").click()
+    until(lambda: page.locator(".row.cur").count(), "the other side")
+    assert number(page.locator(".row.cur").inner_text()) < 30_000
+    page.keyboard.press("'")
+    until(lambda: page.locator(".row.marked.cur", has_text=marked["text"]).count(), "the mark")
+    page.keyboard.press("End")
+    following(page, 42_999)
     # Upwards from the end, through what was never shown, without a missing line.
     seen = 43_000
     for _ in range(60):
         wheel(page, -900)
         time.sleep(0.02)
-        shown = numbers(page)
-        if shown:
-            assert contiguous(shown)
-            assert shown[-1] >= seen - 200
-            seen = min(seen, shown[0])
+        shown = rows(page)
+        below = next((k + 1 for k, row in enumerate(shown) if "rule-hole" in row["cls"]), 0)
+        lines = [number(row["text"]) for row in shown[below:]]
+        if lines:
+            assert contiguous(lines)
+            assert lines[-1] >= seen - 200
+            seen = min(seen, lines[0])
     assert seen < 42_000
 
 

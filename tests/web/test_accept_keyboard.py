@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.web.acceptance import Stream, clipboard, following, key_of, line, numbers
+from tests.web.acceptance import Stream, clipboard, following, key_of, line, numbers, scroll_until
 from tests.web.looking import mode, texts, until
 from tests.web.real import Daemon
 
@@ -275,6 +275,12 @@ def test_axe_finds_nothing(
     page.keyboard.type("nonsense")
     assert axe(page) == [], "a wrong time"
     page.keyboard.press("Escape")
+    page.keyboard.press("Home")
+    until(lambda: 0 in numbers(page))
+    page.keyboard.press("End")
+    following(page, 3001)
+    scroll_until(page, -200, lambda: page.locator(".rule-hole").count())
+    assert axe(page) == [], "a hole"
     page.keyboard.press("?")
     assert axe(page) == [], "keys"
     page.keyboard.press("Escape")

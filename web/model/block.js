@@ -1,11 +1,11 @@
 /**
  * A block is one message: a flat string and the starts of its lines, no object per line. A line is
  * a `Ref` (block, index); it stays valid while its block is held, whatever is put before or behind.
- * A rule (rotation, gap, beginning) is a block of one row without text.
+ * A rule (rotation, gap, hole, beginning) is a block of one row without text.
  *
  * @typedef {{block: Block, i: number}} Ref
  * @typedef {{kind: "rotated" | "gap" | "begin" | "since" | "missing" | "returned" | "truncated"
- *   | "vanished", source: string, text: string, at?: number}} Rule
+ *   | "vanished" | "hole", source: string, text: string, at?: number}} Rule
  * @typedef {{source: string, text: string, starts: Uint32Array, start: string, end: string,
  *   t: number, at: number | null, number: number | null, bytes?: number}} Batch
  */

@@ -1,7 +1,7 @@
 /**
- * The lines that a pane holds: one window of consecutive lines of a log (or of several, merged), as
- * a row of blocks. Rows are numbered by ordinals that run through all blocks; prepending counts
- * downwards, so that no ordinal changes.
+ * The lines that a pane holds: a window of consecutive lines of a log (or of several, merged), or two
+ * with a hole between them, as a row of blocks. Rows are numbered by ordinals that run through all
+ * blocks; prepending counts downwards, so that no ordinal changes.
  *
  * @typedef {import("./block.js").Block} Block
  * @typedef {import("./block.js").Ref} Ref
@@ -11,8 +11,8 @@ import { extend, joins, resolve, splitOff } from "./block.js";
 
 export class Blocks {
   /**
-   * @param {{bytes: number, lines: number}} limits what is held at most; whole blocks are dropped
-   *   at the end that is farther from the eye
+   * @param {{bytes: number, lines: number}} limits what is held at most of a window; whole blocks
+   *   are dropped at the end that is farther from the eye
    */
   constructor(limits = { bytes: 8 << 20, lines: 200_000 }) {
     this.limits = limits;
@@ -121,6 +121,14 @@ export class Blocks {
     }
   }
 
+  /** Puts one rule in the place of another. @param {Block} before @param {Block} after */
+  swap(before, after) {
+    this.version++;
+    after.base = before.base;
+    before.held = false;
+    this.list[this.indexOf(before.base)] = after;
+  }
+
   clear() {
     for (const block of this.list) block.held = false;
     this.list = [];
@@ -156,43 +164,77 @@ export class Blocks {
     return block.held ? block.base + i : NaN;
   }
 
+  /** Keeps only some blocks. @param {number} from index of the first @param {number} to exclusive */
+  keep(from, to) {
+    const kept = this.list.slice(from, to);
+    this.clear();
+    for (const block of kept) {
+      block.held = true;
+      this.weight += block.weight;
+      if (block.rule) this.rules++;
+    }
+    this.list = kept;
+  }
+
   /**
-   * Drops whole blocks from the end that is farther from the eye until the bounds hold.
+   * Drops whole blocks of a window, from the end that is farther from the eye, until the bounds hold.
    * @param {number} eye ordinal that must stay
+   * @param {boolean} [whole] drop a message only as a whole, also where a rule stands in it
+   * @param {number} [from] index of the first block of the window
+   * @param {number} [to] index behind its last
    * @returns {{above: Block[], below: Block[]}} what was dropped
    */
-  trim(eye) {
+  trim(eye, whole = false, from = 0, to = this.list.length) {
     /** @type {{above: Block[], below: Block[]}} */
     const dropped = { above: [], below: [] };
-    let top = 0;
-    let bottom = this.list.length;
-    let rows = this.rows;
-    while (
-      bottom - top > 1 && (this.weight > this.limits.bytes || rows > this.limits.lines)
-    ) {
-      const first = this.list[top];
-      const last = this.list[bottom - 1];
-      const above = eye - (first.base + first.count);
-      const below = last.base - eye;
+    const { list, limits } = this;
+    const all = to - from === list.length;
+    let weight = all ? this.weight : 0;
+    let rows = all ? this.rows : 0;
+    for (let k = from; k < to && !all; k++) {
+      weight += list[k].weight;
+      rows += list[k].count;
+    }
+    let top = from;
+    let bottom = to;
+    let up = true;
+    let torn = false; // the other part of a message has been dropped
+    while (bottom - top > 1 && (torn || weight > limits.bytes || rows > limits.lines)) {
+      const above = eye - (list[top].base + list[top].count);
+      const below = list[bottom - 1].base - eye;
       if (above < 0 && below < 0) break;
-      const gone = above >= below ? first : last;
-      if (gone === first) {
-        top++;
-        dropped.above.push(gone);
-      } else {
-        bottom--;
-        dropped.below.unshift(gone);
-      }
+      if (!torn) up = above >= below;
+      const gone = up ? list[top++] : list[--bottom];
+      if (up) dropped.above.push(gone);
+      else dropped.below.unshift(gone);
       gone.held = false;
       rows -= gone.count;
-      if (gone.rule) this.rules--;
+      weight -= gone.weight;
       this.weight -= gone.weight;
+      if (gone.rule) this.rules--;
+      else torn = whole && gone.part !== null && !(up ? gone.part.last : gone.part.first);
     }
-    if (top > 0 || bottom < this.list.length) {
-      this.list = this.list.slice(top, bottom);
+    if (top > from || bottom < to) {
+      this.list = [...list.slice(0, from), ...list.slice(top, bottom), ...list.slice(to)];
       this.version++;
+      // Ordinals stay where the live end is: those before a place where something is missing move.
+      for (let k = this.list.length - 2; k >= 0 && !all; k--) {
+        this.list[k].base = this.list[k + 1].base - this.list[k].count;
+      }
     }
     return dropped;
+  }
+
+  /** Lines in an ordinal range. @param {number} from @param {number} to exclusive */
+  linesIn(from, to) {
+    let lines = 0;
+    this.walk(from, to, () => lines++);
+    return lines;
+  }
+
+  /** Whether a hole is in an ordinal range. @param {number} from @param {number} to */
+  holed(from, to) {
+    return this.rules > 0 && this.list.some(({ rule, base }) => rule?.kind === "hole" && base > from && base < to);
   }
 
   /**

@@ -12,8 +12,10 @@ import { blockOf } from "./block.js";
 import { Opening, Pager } from "./pager.js";
 import { filterKeys } from "./protocol.js";
 
-/** Lines asked for at the live end when a log is opened: what a large window shows. */
+/** Lines asked for at the live end when a log is opened, what a large window shows; and where more
+ * of it is held above a hole. */
 const OPENING = 100;
+const BESIDE = 500;
 
 export class Feed extends Pager {
   /** What was shown before the window that is being opened: it comes back when that fails. */
@@ -37,6 +39,8 @@ export class Feed extends Pager {
     // Where the daemon cannot look for a place in each log of a merge, there is only the end.
     const found = !this.merged || this.features.has("locate");
     this.opening = new Opening(found ? place : { end: true }, sources, first, ++this.ids);
+    // Going to the end, one keeps what one has been reading.
+    this.opening.keeps = "end" in place && this.tears && this.blocks.lines > 0;
     this.stopped = false;
     this.#ask();
   }
@@ -51,7 +55,9 @@ export class Feed extends Pager {
     this.requests.clear();
     this.searching = null;
     if (this.opening) {
-      this.opening = new Opening(this.opening.place, this.sources, this.opening.first, ++this.ids);
+      const { place, first, keeps } = this.opening;
+      this.opening = new Opening(place, this.sources, first, ++this.ids);
+      this.opening.keeps = keeps;
       this.#ask();
       return;
     }
@@ -60,6 +66,7 @@ export class Feed extends Pager {
       if (!this.attached) this.subscribe(source, { lines: 0 });
       else this.subscribe(source, edge.bottom === null ? { lines: OPENING } : { cursor: edge.bottom });
     }
+    this.wantAside();
   }
 
   close() {
@@ -80,7 +87,7 @@ export class Feed extends Pager {
     if (!("end" in place)) this.detach();
     for (const source of this.sources) {
       // Wherever one reads, what comes at the end is counted.
-      if ("end" in place) this.subscribe(source, { lines: this.merged ? 0 : OPENING });
+      if ("end" in place) this.subscribe(source, { lines: this.merged ? 0 : opening.keeps ? BESIDE : OPENING });
       else if ("start" in place && !this.features.has("locate")) this.subscribe(source, { from: "start" });
       else if (!counted) this.subscribe(source, { lines: 0 });
       if ("end" in place || ("start" in place && !this.features.has("locate"))) continue;
@@ -208,6 +215,10 @@ export class Feed extends Pager {
       }
       // The place is not kept any more; a log that cannot be subscribed to has no end either.
       if (id !== this.awaited.get(source)) this.open(this.sources, this.filter, { end: true });
+    } else if (request?.hole) {
+      request.hole.entered.clear();
+      if (request.hole.aside) this.torn = null;
+      else if (code === "gone") return this.lose(request.hole);
     } else if (request && !request.opening && request.direction === "above" && code === "gone") {
       const edge = this.edges.get(source);
       if (edge) edge.above = false;
@@ -228,6 +239,7 @@ export class Feed extends Pager {
     const opening = /** @type {Opening} */ (this.opening);
     this.requests.clear(); // what is still under way is of the window before
     this.replace(opening);
+    this.wantAside();
     if (!opening.subscribed.size && this.allAtEnd) this.attach();
     this.host.changed();
   }

@@ -137,6 +137,9 @@ export function toDisplay(offset, breaks) {
 /** Where the end of the log lies on the paper while following: room above for all that is held. */
 export const END = 3_000_000;
 
+/** Where a jump puts its target: this part of the height from the top. */
+export const THIRD = 1 / 3;
+
 /** Rows kept above and below the viewport, so that a short scroll shows no blank. */
 const OVER = 4;
 

@@ -38,15 +38,16 @@
  */
 
 import { Groups, fold, placeIn } from "./groups.js";
-import { wordsOf } from "./rules.js";
+import { offersOf, wordsOf } from "./rules.js";
 import { rowOf } from "./runs.js";
 import { findTime, timeOf } from "./times.js";
 import { levelOf } from "./levels.js";
 import { bytes, clock, count, duration, localZone } from "./words.js";
 import { broken, HANG } from "./layout.js";
 
-/** Height of a rule in the text, px. */
+/** Height of a rule in the text, px; and of a hole, whose buttons are for fingers too. */
 export const RULE = 26;
+export const HOLE = 44;
 
 /** What the daemon writes in place of the rest of a line that is too long. */
 const CUT = / \[tailws: line of (\d+) bytes cut here\]$/;
@@ -110,7 +111,7 @@ export class Looks {
 
   /** @param {Block} block @param {number} i @returns {number} px */
   height(block, i) {
-    if (block.rule) return RULE;
+    if (block.rule) return block.rule.kind === "hole" ? HOLE : RULE;
     const rows = this.rowsOf(block, i);
     const below = rows && this.expanded.size ? (this.expanded.get(block)?.get(i) ?? 0) : 0;
     return rows * this.options.line + below;
@@ -199,7 +200,7 @@ export class Looks {
     const ord = block.base + i;
     for (let k = ord - 1; k > ord - 200; k--) {
       const at = this.blocks.at(k);
-      if (!at) break;
+      if (!at || at.block.rule?.kind === "hole") break;
       if (at.block.source !== block.source) continue;
       const above = this.timeOf(at.block, at.i);
       if (above === above) return above;
@@ -291,7 +292,7 @@ export class Looks {
   #rule(block, rule) {
     const { names, zone } = this.options;
     return {
-      cls: `rule rule-${rule.kind}`, runs: [], breaks: [], content: null, chips: [], label: "", colour: "", rows: 1, cells: 0,
+      cls: `rule rule-${rule.kind}`, runs: [], breaks: [], content: null, chips: offersOf(rule), label: "", colour: "", rows: 1, cells: 0,
       level: "", rule: wordsOf(rule, block.t ? ` at ${clock(block.t, zone)}` : "", names?.get(rule.source)?.name ?? ""),
     };
   }

@@ -1,6 +1,6 @@
 /**
  * What a pane asks of the daemon for the logs that it shows: what comes live, pages of what is beyond
- * the edges of what is held, and a window that is being opened somewhere else.
+ * the edges of what is held or in a hole of it, and a window that is being opened somewhere else.
  *
  * @typedef {import("./block.js").Block} Block
  * @typedef {import("./protocol.js").Filter} Filter
@@ -10,16 +10,17 @@
  *   time?: number}} Spot skip: lines after the cursor, under the filter `under`, or else under this
  *   feed's; link: whether the line may be gone; source: whose cursor it is, and time: where that is
  *   among the other logs of a merge, ms
- * @typedef {{end: true} | {start: true} | Spot | {time: number} | {fraction: number, source?: string}
+ * @typedef {{end: true, upper?: boolean} | {start: true} | Spot | {time: number} | {fraction: number, source?: string}
  *   | {number: number}} Place fraction: of the bytes of a log, `source`; the others of a merge are shown
- *   where it is in time
- * @typedef {{direction: "above" | "below", opening: Opening | null, id: number}} Request for a page, of
- *   an opening or of what is held
+ *   where it is in time; upper: one comes from above the hole, if there is one
+ * @typedef {{before?: string, after?: string, until?: string}} Where cursors
+ * @typedef {{direction: "above" | "below", opening: Opening | null, id: number, hole?: import("./hole.js").Hole,
+ *   where: Where}} Request for a page, of an opening, of a hole or of what is held
  */
 
 import { blockOf, emptyBlock } from "./block.js";
 import { filterKeys } from "./protocol.js";
-import { Stretch } from "./stretch.js";
+import { Windows } from "./windows.js";
 
 export class Opening {
   /** @param {Place} place @param {string[]} sources @param {boolean} first @param {number} id */
@@ -36,6 +37,8 @@ export class Opening {
     /** Whether the logs are others than before. */
     this.first = first;
     this.exact = true;
+    /** Whether the window in which one reads stays, above it. */
+    this.keeps = false;
     /** @type {Set<string>} */
     this.subscribed = new Set();
     /** @type {Block[]} */
@@ -120,10 +123,11 @@ export class Requests {
   }
 }
 
-/** Lines of one page of history. */
+/** Lines of one page of history, and of the one that tells how much is between two windows. */
 const PAGE = 2000;
+const NEXT = 200;
 
-export class Pager extends Stretch {
+export class Pager extends Windows {
   /**
    * @param {import("./stretch.js").Host} host
    * @param {Set<string>} features what the daemon offers; shared, filled by `hello`
@@ -149,11 +153,6 @@ export class Pager extends Stretch {
     this.awaited.set(source, id);
     this.subscribed = this.subscription();
     this.host.send({ type: "subscribe", source, ...where, id, ...filterKeys(this.filter) });
-  }
-
-  /** What lines are wanted of. */
-  subscription() {
-    return JSON.stringify([this.sources, this.filter]);
   }
 
   /** Stops receiving altogether: nobody looks. `resume` goes on. */
@@ -185,6 +184,32 @@ export class Pager extends Stretch {
     return undefined;
   }
 
+  /** Asks for a page of the hole, from one of its sides. @param {import("./hole.js").Direction} direction */
+  wantHole(direction) {
+    const { hole } = this;
+    if (!hole || this.opening || this.stopped) return;
+    this.page(hole.source, hole.place(direction), PAGE, hole);
+  }
+
+  /** Asks how much is between the window that was put aside and this one. */
+  wantAside() {
+    const { torn } = this;
+    const until = torn?.aside && this.edges.get(torn.source)?.top;
+    if (torn && until) this.page(torn.source, { after: torn.start, until }, NEXT, torn);
+  }
+
+  /** Whether a hole can be loaded from both sides. Each log of a merge would have its own, at another time: there is none. */
+  get tears() {
+    return !this.merged && this.features.has("history.until");
+  }
+
+  /** @param {import("./protocol.js").Gap} head @override */
+  gap(head) {
+    const { source, reason, start, end, bytes } = head;
+    if (reason !== "lagging" || !start || !end || !this.tears) super.gap(head);
+    else if (this.sources.includes(source)) this.tear(source, start, end, bytes);
+  }
+
   /** Ends a search for rare lines; goes on when the user scrolls again after `resumeSearch`. */
   stop() {
     this.stopped = true;
@@ -196,23 +221,30 @@ export class Pager extends Stretch {
     this.stopped = false;
   }
 
-  /** @param {string} source @param {{before: string} | {after: string}} where @param {number} [lines] */
-  page(source, where, lines = PAGE) {
+  /** @param {string} source @param {Where} where @param {number} [lines] @param {import("./hole.js").Hole} [hole] */
+  page(source, where, lines = PAGE, hole) {
     if (!this.opening && this.requests.busy(source)) return;
     const id = ++this.ids;
     if (!this.host.send({ type: "history", source, ...where, lines, id, ...filterKeys(this.filter) })) return;
-    this.requests.add(source, { direction: "before" in where ? "above" : "below", opening: this.opening, id });
+    this.requests.add(source, { direction: where.before ? "above" : "below", opening: this.opening, id, hole, where });
   }
 
   /** A page of what is held. @param {import("./block.js").Block} block @param {Request} request @param {import("./protocol.js").History} head */
-  paged(block, { direction }, head) {
+  paged(block, request, head) {
+    const { direction, hole, where } = request;
     if (!this.edges.has(head.source)) return;
-    if (direction === "above") {
+    if (hole?.aside) {
+      if (hole === this.torn) this.join(hole, block, where.until ?? "", head);
+    } else if (hole) {
+      this.fill(block, request, head);
+    } else if (direction === "above") {
       this.pageAbove(block, head.more);
-      this.searching = !block.count && head.more ? { source: head.source, time: head.time ?? NaN } : null;
     } else {
       this.pageBelow(block, head.more);
       if (this.allAtEnd) this.attach();
+    }
+    if (direction === "above") {
+      this.searching = !block.count && head.more ? { source: head.source, time: head.time ?? NaN } : null;
     }
     this.trim();
     this.host.changed();

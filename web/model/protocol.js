@@ -22,8 +22,8 @@
  * @typedef {{type: "lines", source: string, start: Cursor, end: Cursor, t?: number, at?: number,
  *   number?: number, hidden?: number}} Lines
  * @typedef {{type: "history", source: string, start: Cursor, end: Cursor, more: boolean,
- *   id?: number, at?: number, number?: number, hidden?: number, file?: string, time?: number}}
- *   History
+ *   id?: number, at?: number, number?: number, hidden?: number, file?: string, time?: number,
+ *   left?: number, left_lines?: number}} History
  * @typedef {{type: "gap", source: string, bytes: number | null, reason: string, start?: Cursor,
  *   end?: Cursor, t?: number}} Gap
  * @typedef {{type: "event", source: string, event: string, file?: string, detail?: string,

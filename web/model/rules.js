@@ -5,6 +5,7 @@
  * dropped and loaded again, or shown through a filter.
  *
  *   wordsOf(rule, at, name) -> {strong, text}
+ *   offersOf(rule) -> {text, action}[]    what one does about it
  *   new Losses()
  *     .told(rule)                 a gap; the next lines of its log say where it stands
  *     .passed(block, ms)          those lines
@@ -18,7 +19,7 @@
  * @typedef {{rule: Rule, t: number, at: number | null, ms: number, open: boolean}} Loss
  */
 
-import { bytes } from "./words.js";
+import { bytes, plural } from "./words.js";
 
 /** Why lines are lost, in words. @type {Record<string, string>} */
 const REASONS = {
@@ -26,6 +27,7 @@ const REASONS = {
   rotated: "a rotated file was gone before it was read",
   lagging: "this browser was too far behind and was moved ahead",
   vanished: "the file was removed",
+  gone: "a part of them is no longer kept",
   unreadable: "the file could not be read",
   binary: "they are not text",
   overwritten: "the file was written over",
@@ -43,10 +45,23 @@ export function wordsOf(rule, at, name) {
     returned: `the file is back${at}`,
     truncated: `truncated${at}, goes on from its start`,
   };
+  if (rule.kind === "hole") {
+    const [lines, size] = JSON.parse(rule.text);
+    return { strong: lines !== null ? plural(lines, "line") : size !== null ? bytes(size) : "Some lines", text: "not loaded" };
+  }
   if (rule.kind !== "gap") return { strong: name, text: words[/** @type {keyof words} */ (rule.kind)] ?? rule.text };
   const [size, reason] = JSON.parse(rule.text);
   const much = size === null ? "some lines" : bytes(size);
   return { strong: name ? `Gap in ${name}` : "Gap", text: `${much} could not be read: ${REASONS[reason] ?? reason}` };
+}
+
+/** @type {{text: string, action: string}[]} */
+const NOTHING = [];
+const ACROSS = [{ text: "Load here", action: "load" }, { text: "Jump over", action: "over" }];
+
+/** @param {Rule} rule */
+export function offersOf(rule) {
+  return rule.kind === "hole" ? ACROSS : NOTHING;
 }
 
 /** More gaps than anyone reads. */

@@ -262,3 +262,12 @@ export class Activity {
     for (const source of this.pulses.keys()) if (!keep.has(source)) this.pulses.delete(source);
   }
 }
+
+/**
+ * Names as short as they can be and still differ: the last part, and more of the path where needed.
+ * @param {string[]} names
+ */
+export function shortNames(names) {
+  const last = names.map((name) => name.slice(name.lastIndexOf("/") + 1) || name);
+  return last.map((label, k) => (last.some((other, j) => j !== k && other === label) ? names[k] : label));
+}

@@ -70,6 +70,11 @@ export class Stretch {
     return this.sources.length > 1;
   }
 
+  /** Whether something is shown or hidden by a filter. */
+  get filtered() {
+    return !!(this.filter.include?.length || this.filter.exclude?.length);
+  }
+
   /** Whether there is more of the log above what is held. */
   get above() {
     for (const edge of this.edges.values()) if (edge.above) return true;
@@ -121,7 +126,7 @@ export class Stretch {
       this.ahead = Math.max(0, this.ahead - block.count);
       if (from < now.count) this.host.arrived(now, from, block.t);
       // Lines that were there before may have a gap among them.
-      if (!block.t) this.#losses(block, end);
+      if (!block.t) this.regap(block, end);
     }
     if (this.host.following()) {
       this.kept = 0;
@@ -142,7 +147,7 @@ export class Stretch {
     if (this.merged) this.weave.above(block, this.edges);
     else {
       this.blocks.prepend(block);
-      this.#losses(block, this.blocks.first);
+      this.regap(block, this.blocks.first);
     }
     if (!this.above) this.#beginning();
   }
@@ -158,13 +163,17 @@ export class Stretch {
     else {
       const from = this.blocks.end;
       this.blocks.append(block);
-      this.#losses(block, from);
+      this.regap(block, from);
     }
   }
 
   /** Holds the bounds, and moves the edges to where lines were dropped. */
   trim() {
-    const { above, below } = this.blocks.trim(this.host.eye());
+    this.dropped(this.blocks.trim(this.host.eye(), !this.merged));
+  }
+
+  /** What the bounds dropped at either edge. @param {{above: Block[], below: Block[]}} blocks */
+  dropped({ above, below }) {
     this.weave.dropped(above, this.edges, false);
     this.weave.dropped(below.reverse(), this.edges, true);
     // The rule that says so weighs something too, and may have been all that was dropped.
@@ -192,6 +201,7 @@ export class Stretch {
     this.edges = new Map(this.sources.map((source) => [source, opening.edge(source)]));
     this.atEnd = opening.atEnd;
     this.attached = opening.subscribed.size > 0;
+    if (this.attached) this.ahead = 0;
     const to = this.#fill(opening);
     if (!this.above && this.blocks.rows) this.#beginning();
     this.host.opened({ to, place: opening.place, exact: opening.exact, first: opening.first });
@@ -213,8 +223,8 @@ export class Stretch {
     const from = this.blocks.end;
     if (pages?.below) this.blocks.append(pages.below);
     const to = this.blocks.at(pages?.below?.count ? from : from - 1);
-    if (pages?.below) this.#losses(pages.below, from);
-    if (pages?.above) this.#losses(pages.above, this.blocks.first);
+    if (pages?.below) this.regap(pages.below, from);
+    if (pages?.above) this.regap(pages.above, this.blocks.first);
     return to;
   }
 
@@ -232,10 +242,9 @@ export class Stretch {
   }
 
   /** Puts the gaps back that stand within a page. @param {Block} page @param {number} from ordinal of its first line */
-  #losses(page, from) {
+  regap(page, from) {
     if (!this.losses.all.length) return;
-    const filtered = !!(this.filter.include?.length || this.filter.exclude?.length);
-    for (const { rule, t, i } of this.losses.within(page, (k) => this.host.timeOf(page, k), filtered)) {
+    for (const { rule, t, i } of this.losses.within(page, (k) => this.host.timeOf(page, k), this.filtered)) {
       if (this.blocks.list.some((block) => block.rule === rule)) continue;
       const block = ruleBlock(rule, page.start);
       block.t = t;

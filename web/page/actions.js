@@ -176,6 +176,7 @@ function tableOf(host, actions) {
     groups: (pane) => pane.toggleGroups(),
     select: (pane) => pane.startSelecting(),
     copy: (pane) => {
+      pane.pickAcross();
       if (pane.picked.far) return void actions.gather(pane);
       const ref = pane.current ?? pane.firstVisible;
       const text = pane.selectionText() ?? (ref ? pane.lineOf(ref) : null);
@@ -249,8 +250,10 @@ function downloads(pane) {
   const filter = pane.filtered ? { filter: JSON.stringify(filterKeys(pane.feed.filter)) } : {};
   const picked = pane.selectedPlace();
   const from = pane.following ? null : pane.heldPlace();
-  const { blocks, above, below } = pane.feed;
-  const first = above || below ? blocks.at(blocks.first) : null;
+  const { blocks, above, below, hole } = pane.feed;
+  const [begin, end] = pane.brink.window;
+  const first = above || below || hole ? blocks.at(begin) : null;
+  const loaded = first ? blocks.linesIn(begin, end) : 0;
   const edge = first && pane.placeOf(first);
   const { files } = pane.map;
   const size = files.reduce((sum, file) => sum + file.size, 0);
@@ -261,8 +264,8 @@ function downloads(pane) {
       fields: { source, after: picked.cursor, skip: String(picked.skip), lines: String(picked.lines), ...filter },
     }] : []),
     ...(edge ? [{
-      label: "Loaded lines", detail: plural(blocks.lines, "line"),
-      fields: { source, after: edge.cursor, skip: String(edge.skip), lines: String(blocks.lines), ...filter },
+      label: "Loaded lines", detail: plural(loaded, "line"),
+      fields: { source, after: edge.cursor, skip: String(edge.skip), lines: String(loaded), ...filter },
     }] : []),
     ...(pane.filtered ? [{ label: "This view", detail: "what the filter shows of the whole log", fields: { source, ...filter } }] : []),
     ...(from ? [{

@@ -219,21 +219,24 @@ export class Finder {
     const step = down ? 1 : -1;
     for (let ord = start + step; ord >= blocks.first && ord < blocks.end; ord += step) {
       const ref = blocks.at(ord);
+      if (ref?.block.rule?.kind === "hole") return this.#seekFar(matches, term, down, what, false, ref.block);
       if (ref && !ref.block.rule && matches(ref.block.line(ref.i))) {
-        this.host.go(ref);
-        return;
+        return this.host.go(ref);
       }
     }
     this.#seekFar(matches, term, down, what, false);
+    return undefined;
   }
 
   /**
-   * Beyond what is shown: in the lines of a merge that wait for the others, and in the rest of each log.
+   * Beyond what is shown: in the lines of a merge that wait for the others, and in the rest of each log,
+   * or from a hole on.
    * @param {(line: string) => boolean} matches @param {string | Term} term @param {boolean} down @param {string} what @param {boolean} wrapped
+   * @param {import("../model/block.js").Block} [hole]
    */
-  #seekFar(matches, term, down, what, wrapped) {
+  #seekFar(matches, term, down, what, wrapped, hole) {
     const feed = this.host.feed();
-    const more = down ? feed.below : feed.above;
+    const more = !!hole || (down ? feed.below : feed.above);
     if (!this.features.has("find") || (!more && wrapped)) {
       this.host.say(more ? `No further ${what} in the lines that are loaded.` : `No further ${what}.`);
       return;
@@ -246,7 +249,7 @@ export class Finder {
       const near = again ? null : feed.weave.nearest(source, down, matches);
       if (near) seeking.hits.push(near);
       if (near) continue;
-      const edge = feed.edges.get(source);
+      const edge = hole ? { bottom: hole.start, top: hole.end } : feed.edges.get(source);
       const cursor = again ? undefined : ((down ? edge?.bottom : edge?.top) ?? undefined);
       seeking.open.set(++feed.ids, null);
       feed.host.send({

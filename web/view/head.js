@@ -359,8 +359,8 @@ export class Tally {
     const { feed, filtered, following, whole } = this.pane;
     const shown = this.seconds.reduce((sum, lines) => sum + lines, 0) / Math.max(1, this.seconds.length);
     if (filtered && following && this.rate) return `${count(shown)} of ${count(Math.max(shown, this.rate))} lines/s shown`;
-    const { attached, above, merged, blocks } = feed;
-    const held = attached && !above && !merged;
+    const { attached, above, merged, hole, blocks } = feed;
+    const held = attached && !above && !merged && !hole;
     if (!filtered) return held && blocks.lines ? plural(blocks.lines, "line") : whole ? `about ${short(whole)} lines` : "";
     const some = held ? count(blocks.lines) : this.matching.lines && `about ${short(this.matching.lines)}`;
     return some && whole ? `${some} of ${short(whole)}` : "";

@@ -23,8 +23,9 @@ import { resolve, ruleBlock } from "../model/block.js";
 import { detectFormat } from "../model/fields.js";
 import { filterOf, marksOf } from "../model/filters.js";
 import { parseGoTo } from "../model/goto.js";
-import { END } from "../model/layout.js";
+import { END, THIRD } from "../model/layout.js";
 import { countLevels } from "../model/levels.js";
+import { shortNames } from "../model/sources.js";
 import { clock, clockShort, dateTime } from "../model/words.js";
 import { fill, h, show } from "./dom.js";
 import { FilterBar, Header, Tally } from "./head.js";
@@ -33,7 +34,6 @@ import { LogMap } from "./map.js";
 import { Reader } from "./reader.js";
 import { factsOf, noticeOf } from "./status.js";
 import { TimeBox } from "./bars.js";
-import { THIRD } from "./viewport.js";
 
 /** A new window may be empty for this long before the old rows go, ms. */
 const PATIENCE = 150;
@@ -305,7 +305,7 @@ export class Pane extends Reader {
     }
     const ref = blocks.at(low);
     if (!ref && attached) return this.toEnd();
-    if (!ref || (low === blocks.first && above)) {
+    if (!ref || (low === blocks.first && above) || blocks.holed(low - 2, low + 1)) {
       this.landing = 0;
       return this.jump({ time: ms }, false);
     }
@@ -334,10 +334,12 @@ export class Pane extends Reader {
 
   /** Goes to the end and follows. @override */
   toEnd() {
+    const upper = !this.brink.below;
     this.turn({ type: "end", now: Date.now() });
     this.select(null);
+    this.brink.leave();
     this.feed.caughtUp();
-    if (!this.feed.attached) this.feed.jump({ end: true });
+    if (!this.feed.attached) this.feed.jump({ end: true, upper });
     else this.feed.trim();
     this.host.moved(false);
     this.dirty();
@@ -501,7 +503,7 @@ export class Pane extends Reader {
   /** Puts the rule "New since" before the lines that came unseen. */
   markUnseen() {
     const { blocks } = this.feed;
-    if (this.feed.opening || !blocks.lines) return;
+    if (this.feed.opening || this.feed.torn?.aside || !blocks.lines) return;
     const left = this.leftAt ? blocks.ord(this.leftAt) + 1 : blocks.end - this.unseen;
     if (this.leftAt && left >= blocks.end && Date.now() < this.awaited) return; // they are on their way
     const at = blocks.at(left);
@@ -566,12 +568,15 @@ export class Pane extends Reader {
 
   /** Once a second: how much of what comes is shown. @param {number} all lines a second of these logs */
   tick(all) {
-    // What is short is held to its beginning: then it is known how much a filter shows of it.
-    if (this.feed.above && this.whole && this.whole < SHORT) this.feed.wantAbove();
+    // What is short is held as a whole: then it is known how much a filter shows of it.
+    if (this.whole && this.whole < SHORT) {
+      this.feed.wantAbove();
+      this.feed.wantHole("above");
+    }
     this.tally.tick(all);
     // Opened with little, so that it is there at once; now what one may scroll to, or the whole of a small log.
-    const { blocks, above, opening } = this.feed;
-    if (this.following && !this.filtered && above && !opening && blocks.lines < HELD) this.feed.wantAbove();
+    const { blocks, above, opening, hole } = this.feed;
+    if (this.following && !this.filtered && above && !opening && !hole && blocks.lines < HELD) this.feed.wantAbove();
   }
 
   /** Facts for the state line. */
@@ -629,8 +634,8 @@ export class Pane extends Reader {
     if (!this.filtered) return block.at + (block.starts[i] ?? 0);
     // Between the lines of a filter are others: the place is somewhere before the next block.
     const { list } = this.feed.blocks;
-    const next = list.slice(list.indexOf(block) + 1).find((one) => one.at !== null && one.source === block.source);
-    const end = next?.at ?? this.map.scale?.bytes ?? block.at;
+    const next = list.slice(list.indexOf(block) + 1).find((one) => (one.at !== null && one.source === block.source) || one.rule?.kind === "hole");
+    const end = next?.rule?.kind === "hole" ? block.at : next?.at ?? this.map.scale?.bytes ?? block.at;
     return block.at + ((end - block.at) * i) / block.count;
   }
 
@@ -643,13 +648,4 @@ export class Pane extends Reader {
     this.layout.fix(ref, this.paper.top + this.paper.height * THIRD);
     this.dirty();
   }
-}
-
-/**
- * Names as short as they can be and still differ: the last part, and more of the path where needed.
- * @param {string[]} names
- */
-function shortNames(names) {
-  const last = names.map((name) => name.slice(name.lastIndexOf("/") + 1) || name);
-  return last.map((label, k) => (last.some((other, j) => j !== k && other === label) ? names[k] : label));
 }

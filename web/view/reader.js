@@ -21,7 +21,7 @@ import { resolve, same } from "../model/block.js";
 import { findIds } from "../model/extract.js";
 import { count } from "../model/words.js";
 import { expansion, rowAt, RowTools } from "./rows.js";
-import { Handles, Picked, selectedText, selectWord } from "./selection.js";
+import { Handles, Picked, selectedRows, selectedText, selectWord } from "./selection.js";
 import { Viewport } from "./viewport.js";
 
 /** A press of a finger is a long one from here on, ms. */
@@ -259,9 +259,10 @@ export class Reader extends Viewport {
   clicked(event) {
     const target = /** @type {Element} */ (event.target);
     const row = rowAt(target);
+    const button = target.closest("button");
+    if (row?.block?.rule && button instanceof HTMLElement) return this.across(button.dataset.action);
     if (!row?.block || row.block.rule || event.shiftKey) return;
     const ref = { block: row.block, i: row.i };
-    const button = target.closest("button");
     if (button instanceof HTMLElement && button.dataset.action) {
       this.up();
       this.keep(ref);
@@ -275,6 +276,14 @@ export class Reader extends Viewport {
     if (selection && !selection.isCollapsed) return;
     this.select(ref);
     this.host.moved(false);
+  }
+
+  /** What one does about a hole. @param {string} [action] */
+  across(action) {
+    this.up();
+    if (action === "over") this.brink.over();
+    else this.brink.load();
+    this.focus();
   }
 
   /** A double click selects the value that one means. @param {MouseEvent} event */
@@ -386,6 +395,17 @@ export class Reader extends Viewport {
     this.select(ref);
   }
 
+  /** What is selected over a hole becomes whole lines: those are fetched. */
+  pickAcross() {
+    const { blocks } = this.feed;
+    const native = selectedRows(blocks);
+    if (!native || !blocks.holed(native.startOrd, native.endOrd)) return;
+    this.picked.set(native.a, native.a);
+    this.picked.set(native.a, native.b);
+    getSelection()?.removeAllRanges();
+    this.dirty();
+  }
+
   /** What is selected, as it is in the file; null when nothing is. */
   selectionText() {
     const native = selectedText(this.feed.blocks, this.looks);
@@ -397,10 +417,8 @@ export class Reader extends Viewport {
   selectedPlace() {
     const range = this.picked.range();
     const ref = range && this.feed.blocks.at(range[0]);
-    if (!range || !ref) return null;
-    let lines = 0;
-    this.feed.blocks.walk(range[0], range[1], () => lines++);
-    return { ...this.placeOf(ref), lines };
+    if (!range || !ref || this.feed.blocks.holed(range[0], range[1])) return null;
+    return { ...this.placeOf(ref), lines: this.feed.blocks.linesIn(range[0], range[1]) };
   }
 
   /** The line that is read, as a place. */

@@ -193,7 +193,7 @@ export class Rows {
       const words = document.createElement("span");
       if (strong) words.append(bold(strong), " ");
       words.append(text);
-      el.replaceChildren(words);
+      el.replaceChildren(words, ...look.chips.map((chip) => button(chip, 0)));
       row.expansion = null;
       return;
     }
@@ -220,16 +220,7 @@ export class Rows {
       node.remove();
       node = after;
     }
-    for (const chip of look.chips) {
-      const button = document.createElement("button");
-      button.className = "row-chip";
-      button.type = "button";
-      button.tabIndex = -1;
-      button.dataset.action = chip.action;
-      if (chip.title) button.title = chip.title;
-      button.append(chip.text);
-      el.append(button);
-    }
+    for (const chip of look.chips) el.append(button(chip, -1));
     row.expansion = expansion;
     if (expansion) el.append(expansion);
   }
@@ -243,6 +234,11 @@ export class Rows {
 
 /** @param {Run} run */
 const isPlain = (run) => !run.cls && !run.fg && !run.bg && !run.href;
+
+/** @param {import("../model/look.js").Chip} chip @param {number} tab -1: not a place for the focus */
+function button({ action, text, title = "" }, tab) {
+  return h("button", { class: "row-chip", type: "button", tabindex: `${tab}`, title: title || undefined, "data-action": action }, text);
+}
 
 /** @param {string} text */
 function bold(text) {

@@ -48,9 +48,10 @@ export class Picked {
 
   /** Where they are, when not all of them are held. */
   get far() {
-    const { from, to, ends } = this;
+    const { from, to, ends, blocks } = this;
     if (!from || !to || !ends) return null;
-    return Number.isNaN(this.blocks.ord(from)) || Number.isNaN(this.blocks.ord(to)) ? ends : null;
+    const [a, b] = [blocks.ord(from), blocks.ord(to)];
+    return Number.isNaN(a) || Number.isNaN(b) || blocks.holed(Math.min(a, b), Math.max(a, b)) ? ends : null;
   }
 
   clear() {
@@ -276,12 +277,8 @@ export function pinnedRows() {
   return keys;
 }
 
-/**
- * The text of the file behind the browser's selection; null when it is not over rows.
- * @param {Blocks} blocks @param {Looks} looks
- * @returns {string | null}
- */
-export function selectedText(blocks, looks) {
+/** The rows of the browser's selection, and the lines that they show; null when it is not over rows. @param {Blocks} blocks */
+export function selectedRows(blocks) {
   const selection = getSelection();
   if (!selection || selection.isCollapsed || !selection.rangeCount) return null;
   const range = selection.getRangeAt(0);
@@ -295,6 +292,18 @@ export function selectedText(blocks, looks) {
   const startOrd = blocks.ord(a);
   const endOrd = blocks.ord(b);
   if (Number.isNaN(startOrd) || Number.isNaN(endOrd)) return null;
+  return { range, first, last, a, b, startOrd, endOrd };
+}
+
+/**
+ * The text of the file behind the browser's selection; null when it is not over rows.
+ * @param {Blocks} blocks @param {Looks} looks
+ * @returns {string | null}
+ */
+export function selectedText(blocks, looks) {
+  const selected = selectedRows(blocks);
+  if (!selected) return null;
+  const { range, first, last, startOrd, endOrd } = selected;
   const startAt = offsetIn(first, range.startContainer, range.startOffset);
   const endAt = rowAt(range.endContainer) ? offsetIn(last, range.endContainer, range.endOffset) : Infinity;
   /** @type {string[]} */

@@ -22,18 +22,15 @@
 import { resolve, same } from "../model/block.js";
 import { Lag } from "../model/protocol.js";
 import { Feed } from "../model/feed.js";
-import { END, Layout } from "../model/layout.js";
+import { END, Layout, THIRD } from "../model/layout.js";
 import { Looks } from "../model/look.js";
 import { start, update } from "../model/mode.js";
+import { AHEAD, Brink } from "./brink.js";
 import { ask } from "./dom.js";
 import { Paper } from "./paper.js";
 import { Rows } from "./rows.js";
 import { pinnedRows } from "./selection.js";
 
-/** Where a jump puts its target: this part of the height from the top. */
-export const THIRD = 1 / 3;
-/** Viewports held beyond the visible rows before more is asked for. */
-const AHEAD = 3;
 /** Columns beyond the visible ones that are drawn, at least. */
 const SIDE = 200;
 /** How often one draws, at least, where lines stream by, ms: half of the frames; and if one is further
@@ -60,7 +57,7 @@ export class Viewport {
     this.lag = new Lag();
     this.feed = new Feed({
       send: (command) => host.send(command),
-      eye: () => (this.following ? this.feed.blocks.end - 1 : this.eye),
+      eye: () => this.eyeOrd(),
       floor: () => this.lastOrd + 1,
       following: () => this.following,
       arrived: (block, from, t) => this.arrived(block, from, t),
@@ -81,6 +78,7 @@ export class Viewport {
       resized: (changed) => this.resized(changed),
     }, "log");
     this.rows = new Rows(this.paper.rows, `p${this.id}-`);
+    this.brink = new Brink(this);
     /** The line that keys act on. @type {Ref | null} */
     this.current = null;
     /** The first line that is wholly visible. @type {Ref | null} */
@@ -166,7 +164,7 @@ export class Viewport {
 
   /** Whether something is shown or hidden by a filter. */
   get filtered() {
-    return !!(this.feed.filter.include?.length || this.feed.filter.exclude?.length);
+    return this.feed.filtered;
   }
 
   get following() {
@@ -175,6 +173,13 @@ export class Viewport {
 
   get sources() {
     return this.feed.sources;
+  }
+
+  /** Ordinal of the row that must not be dropped: rows may have come in above since it was drawn. */
+  eyeOrd() {
+    const { blocks } = this.feed;
+    const ord = this.firstVisible ? blocks.ord(this.firstVisible) : NaN;
+    return this.following ? blocks.end - 1 : ord === ord ? ord : this.eye;
   }
 
   dirty() {
@@ -253,6 +258,7 @@ export class Viewport {
     if (!this.following && moved) {
       this.paper.size(this.paper.tall + Math.max(0, moved), this.paper.wide);
       this.paper.scrollTo(this.paper.top + moved);
+      this.brink.top += moved;
     }
     if (changed || moved) this.paint();
   }
@@ -260,7 +266,7 @@ export class Viewport {
   /** The y of the log's end on the paper, where it was reached by the last layout. @type {number | null} */
   endY = null;
 
-  /** Draws the pane: read, compute, write. */
+  /** Draws the pane: read, compute, write. @returns {void} */
   paint() {
     const { paper, layout, feed, looks } = this;
     if (!paper.height) paper.measure();
@@ -284,6 +290,7 @@ export class Viewport {
         layout.shift(top - placed.topY);
         placed = layout.place(top, height);
       }
+      this.brink.fill(placed.rows);
     } else {
       placed = layout.place(top, height);
       const room = feed.above ? height : 0;
@@ -291,11 +298,17 @@ export class Viewport {
         top = placed.topY - room;
         placed = layout.place(top, height);
       }
+      const stop = this.brink.stop(top, placed.rows);
+      if (stop !== top) placed = layout.place((top = stop), height);
     }
+    this.brink.top = top;
     const { rows } = placed;
     this.note(rows, top, height);
     this.endY = placed.endY;
-    if (!this.following && this.down) this.reached(top);
+    if (!this.following && this.down) {
+      this.reached(top);
+      if (this.following) return this.paint(); // elsewhere on the paper
+    }
     const last = rows[rows.length - 1];
     const bottom = placed.endY ?? (last ? last.y + last.h + placed.below * paper.line : top);
     const tall = this.following ? END : Math.max(bottom + (feed.below ? height : 0), top + height);
@@ -366,6 +379,7 @@ export class Viewport {
     layout.shift(dy);
     paper.size(paper.tall + Math.max(0, dy), paper.wide);
     paper.scrollTo(paper.top + dy);
+    this.brink.top += dy;
     this.paint();
   }
 
@@ -378,7 +392,10 @@ export class Viewport {
       ref = this.lastVisible;
       this.up();
     } else if (this.current && !Number.isNaN(blocks.ord(this.current))) {
-      ref = blocks.at(this.nextShown(blocks.ord(this.current), by));
+      const from = blocks.ord(this.current);
+      const to = this.nextShown(from, by);
+      if (to === from) this.brink.push(by > 0);
+      ref = blocks.at(to);
     } else {
       ref = by < 0 ? this.lastVisible : this.firstVisible;
     }
@@ -387,12 +404,12 @@ export class Viewport {
     this.reveal(ref);
   }
 
-  /** The next row in a direction that is a line and is shown. @param {number} ord @param {number} by */
+  /** The next row in a direction that is a line and is shown, up to a hole. @param {number} ord @param {number} by */
   nextShown(ord, by) {
     const { blocks } = this.feed;
     for (let at = ord + by; ; at += by) {
       const ref = blocks.at(at);
-      if (!ref) return ord;
+      if (!ref || ref.block.rule?.kind === "hole") return ord;
       if (!ref.block.rule && this.looks.height(ref.block, ref.i) > 0) return at;
     }
   }
@@ -485,7 +502,7 @@ export class Viewport {
     let last = null;
     let { digits } = this;
     for (const row of rows) {
-      if (row.y + row.h <= top || row.y >= top + height) continue;
+      if (row.y + row.h <= top || row.y >= top + height || !this.brink.mine(row.ord)) continue;
       if (!first && row.y >= top - 0.5 && !row.block.rule) first = row;
       last = row;
       if (row.block.number !== null) digits = Math.max(digits, String(row.block.number + row.i).length);

@@ -31,12 +31,14 @@ class Daemon {
       say({ type: "unsubscribed" });
     } else if (type === "history" && command.before !== undefined) {
       const end = Number(command.before);
-      const start = Math.max(0, end - command.lines);
-      say({ type: "history", start: String(start), end: String(end), more: start > 0 }, log.slice(start, end));
+      const first = Math.min(end, Number(command.until ?? 0));
+      const start = Math.max(first, end - command.lines);
+      say({ type: "history", start: String(start), end: String(end), more: start > first, ...left(command, start - first) }, log.slice(start, end));
     } else if (type === "history") {
       const start = Number(command.after);
-      const end = Math.min(log.length, start + command.lines);
-      say({ type: "history", start: String(start), end: String(end), more: end < log.length }, log.slice(start, end));
+      const last = Math.max(start, Number(command.until ?? log.length));
+      const end = Math.min(last, start + command.lines);
+      say({ type: "history", start: String(start), end: String(end), more: end < last, ...left(command, last - end) }, log.slice(start, end));
     } else if (type === "locate") {
       const at = command.time !== undefined ? byTime(log, command.time)
         : command.cursor !== undefined ? Number(command.cursor) + command.skip : Math.floor(log.length * command.fraction);
@@ -65,6 +67,9 @@ class Daemon {
     this.subscribed.clear();
   }
 }
+
+/** @param {{until?: string}} command @param {number} lines */
+const left = ({ until }, lines) => (until === undefined ? {} : { left: 9 * lines, left_lines: lines });
 
 /** @param {string} line */
 const saysWhen = (line) => Number(line.split(" ")[2]);
@@ -98,7 +103,7 @@ function stage(seed, names) {
     failed: (/** @type {string} */ message) => assert.fail(message),
     timeOf: (/** @type {any} */ block, /** @type {number} */ i) => Number(block.line(i).split(" ")[2]),
     now: () => 0,
-  }), new Set(["history.after", "locate"]));
+  }), new Set(["history.after", "history.until", "locate"]));
   feed.blocks.limits = { bytes: 60_000, lines: 3000 };
   return { r, daemon, write, reader, feed };
 }
@@ -126,10 +131,32 @@ function consecutive(numbers, what) {
   });
 }
 
+/**
+ * What is held of a log stands as it does in its file: without repetition, and nothing is missing but
+ * what the hole says.
+ * @param {Feed} feed @param {string} name @param {string} what
+ */
+function sound(feed, name, what) {
+  const { hole, blocks } = feed;
+  assert.equal(blocks.weight, blocks.list.reduce((sum, block) => sum + block.weight, 0), what);
+  assert.equal(blocks.rules, blocks.list.filter((block) => block.rule).length, what);
+  if (!hole) return consecutive(held(feed, name), what);
+  const rows = rowsOf(feed.blocks);
+  const at = hole.ord - feed.blocks.first;
+  const [above, below] = [rows.slice(0, at), rows.slice(at + 1)].map((part) => part.filter((row) => !row.startsWith("--")).map((row) => Number(row.split(" ")[1])));
+  consecutive(above, `${what}, above`);
+  consecutive(below, `${what}, below`);
+  assert.equal(hole.start, String(/** @type {number} */ (above.at(-1)) + 1), `${what}: where it begins`);
+  if (below.length) assert.equal(hole.end, String(below[0]), `${what}: where it ends`);
+  assert.ok(Number(hole.end) > Number(hole.start), `${what}: there is something in it`);
+  if (hole.lines !== null) assert.equal(hole.lines, Number(hole.end) - Number(hole.start), `${what}: how much`);
+  assert.equal(feed.blocks.list.filter((block) => block.rule?.kind === "hole").length, 1, `${what}: there is one`);
+}
+
 /** @param {ReturnType<typeof stage>} on @param {string[]} names */
 function act({ r, daemon, write, reader, feed }, names) {
   const { blocks } = feed;
-  const step = r.int(0, 15);
+  const step = r.int(0, 17);
   if (step < 3) write(r.pick(names), r.int(1, 30));
   else if (step < 6) daemon.pump(r.pick(names), r.int(1, 40));
   else if (step < 11) {
@@ -161,6 +188,11 @@ function act({ r, daemon, write, reader, feed }, names) {
     write(r.pick(names), r.int(0, 50));
     daemon.open = true;
     feed.resume();
+  } else if (step === 16 && feed.hole) {
+    feed.wantHole(r.pick(["above", "below"]));
+  } else if (step === 17 && feed.hole) {
+    reader.following = false;
+    reader.eye = feed.hole.ord + r.int(-20, 20);
   }
 }
 
@@ -168,12 +200,12 @@ for (const names of [["a"], ["a", "b", "c"]]) {
   test(`property: whatever one does and whatever breaks, what is held of ${names.length} log(s) is without hole or repetition`, () => {
     for (let seed = 0; seed < 30; seed += 1) {
       const on = stage(seed, names);
-      const { feed, daemon, reader } = on;
+      const { r, feed, daemon, reader } = on;
       feed.open(names, {}, { end: true });
       for (let step = 0; step < 150; step += 1) {
         act(on, names);
-        if (step % 5 === 0) for (const name of names) consecutive(held(feed, name), `seed ${seed}, step ${step}`);
-        assert.ok(feed.blocks.rows <= 3000 + 2500, "bounds hold but for a page");
+        if (step % 5 === 0) for (const name of names) sound(feed, name, `seed ${seed}, step ${step}`);
+        assert.ok(feed.blocks.rows <= (feed.hole ? 2 : 1) * 3000 + 2500, "bounds hold but for a page");
       }
       // At rest, back at the end: the last lines of every log are there, and new ones come.
       reader.following = true;
@@ -185,7 +217,7 @@ for (const names of [["a"], ["a", "b", "c"]]) {
       deliverAll(on);
       for (const name of names) {
         const numbers = held(feed, name);
-        consecutive(numbers, `seed ${seed}, at the end`);
+        sound(feed, name, `seed ${seed}, at the end`);
         const length = (daemon.logs.get(name) ?? []).length;
         if (length > 0) assert.equal(numbers[numbers.length - 1], length - 1, `seed ${seed}: the end of ${name}`);
       }
@@ -196,6 +228,10 @@ for (const names of [["a"], ["a", "b", "c"]]) {
         feed.wantAbove();
         deliverAll(on);
       }
+      for (let guard = 0; feed.hole && guard < 50; guard += 1) {
+        feed.wantHole(r.pick(["above", "below"]));
+        deliverAll(on);
+      }
       for (const name of names) {
         assert.deepEqual(held(feed, name), (daemon.logs.get(name) ?? []).map((_, i) => i), `seed ${seed}: all of ${name}`);
       }
@@ -203,6 +239,92 @@ for (const names of [["a"], ["a", "b", "c"]]) {
     }
   });
 }
+
+test("property: who goes to the end keeps what he read, and loads the hole from both sides until it is closed", () => {
+  let steps = 0;
+  let closed = 0;
+  for (let seed = 0; seed < 40; seed += 1) {
+    const on = stage(seed, ["a"]);
+    const { r, feed, daemon, reader, write } = on;
+    write("a", 8000);
+    feed.open(["a"], {}, { end: true });
+    for (let step = 0; step < 160; step += 1) {
+      const what = `seed ${seed}, step ${step}`;
+      if (step % 40 === 0) {
+        feed.blocks.limits = { bytes: r.pick([20_000, 1e6]), lines: r.pick([900, 1e6]) };
+        reader.following = false;
+        feed.jump({ fraction: r.next() * 0.8 });
+        deliverAll(on);
+      }
+      if (step % 40 === 0 || r.next() < 0.02) {
+        feed.jump({ end: true, upper: r.pick([true, false]) });
+        reader.following = true;
+      }
+      if (feed.hole && r.next() < 0.02) {
+        // The daemon leaves out what is too much.
+        deliverAll(on);
+        const log = daemon.logs.get("a") ?? [];
+        const from = log.length;
+        write("a", 700);
+        daemon.subscribed.set("a", log.length);
+        if (feed.attached) feed.message({ type: "gap", source: "a", bytes: 6300, reason: "lagging", start: String(from), end: String(log.length) }, null);
+        write("a", 3);
+        deliverAll(on);
+      } else act(on, ["a"]);
+      sound(feed, "a", what);
+      steps += Number(feed.hole !== null);
+    }
+    deliverAll(on);
+    const had = feed.hole;
+    feed.blocks.limits = { bytes: 1e9, lines: 1e9 };
+    for (let guard = 0; feed.hole && guard < 50; guard += 1) {
+      feed.wantHole(r.pick(["above", "below"]));
+      deliverAll(on);
+      sound(feed, "a", `seed ${seed}, loading`);
+    }
+    if (had) closed += 1;
+    assert.equal(feed.hole, null);
+    sound(feed, "a", `seed ${seed}, closed`);
+  }
+  assert.ok(steps > 1000 && closed > 5, `${steps} steps with a hole, ${closed} closed`);
+});
+
+test("where the end is held already, or overlaps what was read, no line is held twice", () => {
+  for (const lines of [350, 500, 600, 800, 801, 1200]) {
+    const on = stage(1, ["a"]);
+    const { feed, daemon, reader } = on;
+    daemon.logs.set("a", Array.from({ length: lines }, (_, i) => `a ${i} ${i}`));
+    reader.following = false;
+    feed.open(["a"], {}, { cursor: "0" });
+    deliverAll(on);
+    feed.detach();
+    feed.jump({ end: true });
+    reader.following = true;
+    deliverAll(on);
+    sound(feed, "a", `${lines}`);
+    assert.equal(held(feed, "a").at(-1), lines - 1);
+    assert.equal(feed.hole !== null, lines > 1000);
+  }
+});
+
+test("what is no longer kept in a hole is a gap, which stays", () => {
+  const on = stage(1, ["a"]);
+  const { feed, daemon, reader } = on;
+  daemon.logs.set("a", Array.from({ length: 3000 }, (_, i) => `a ${i} ${i}`));
+  reader.following = false;
+  feed.open(["a"], {}, { cursor: "100" });
+  deliverAll(on);
+  feed.jump({ end: true });
+  reader.following = true;
+  deliverAll(on);
+  assert.ok(feed.hole);
+  feed.wantHole("above");
+  const [{ head }] = daemon.pipe.splice(0);
+  feed.host.failed = () => assert.fail("it is said by the rule");
+  feed.message({ type: "error", source: "a", id: head.id, code: "gone", message: "not kept" }, null);
+  assert.equal(feed.hole, null);
+  assert.deepEqual(feed.blocks.list.flatMap(({ rule }) => (rule ? [rule.kind] : [])), ["begin", "gap"]);
+});
 
 test("property: a merge that is opened at a line shows that line, all of every log around it, and each in its time", () => {
   const names = ["a", "b", "c", "silent"];
