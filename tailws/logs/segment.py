@@ -132,8 +132,8 @@ class Block:
     """
 
     __slots__ = (
-        "_count",
         "body",
+        "count",
         "cut",
         "end",
         "frames",
@@ -159,16 +159,9 @@ class Block:
         self.more = True
         self.read_at = 0  # ms since the epoch, set by who reads for the live end
         self.frames: dict[object, bytes] = {}  # encoded once for each view
-        self._count = 0
+        self.count = line_feeds(body) + 1  # lines in it
         if start.line:
             end.line = start.line + self.count
-
-    @property
-    def count(self) -> int:
-        """Lines in it."""
-        if not self._count:
-            self._count = line_feeds(self.body) + 1
-        return self._count
 
     @property
     def is_plain(self) -> bool:

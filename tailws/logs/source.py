@@ -83,11 +83,16 @@ class Crossing(NamedTuple):
 Item = Block | Crossing | Gap
 
 
-class Step(NamedTuple):
+#: Bytes of memory that an item of the window is counted as, beside its text.
+ITEM_BYTES = 512
+
+
+class Step(Struct, frozen=True):
     """What was read, and where the reader stands now."""
 
     item: Item
     place: Place
+    weight: int = ITEM_BYTES  # in the window: of a block its body, and one frame of it
 
 
 class Source:
@@ -354,13 +359,10 @@ class Source:
             # No timer for it: a line by itself, as most are, would wake the loop a second time.
             self._pause_ends = self.loop.clock() + max(self._pause, FIRST_PAUSE)
             if self._hot:
-                self._timer = self.loop.call_at(self._pause_ends, self._after_pause)
+                self._timer = self.loop.call_at(self._pause_ends, self._look_while_hot)
 
     def _after_pause(self) -> None:
         self._timer = None
-        if self._hot:
-            self._look_while_hot()
-            return
         self._pause = min(self.reading.window, max(2 * self._pause, FIRST_PAUSE))
         if self._pause >= min(HOT_PAUSE, self.reading.window):
             self._hot = True
@@ -369,6 +371,7 @@ class Source:
         self._wake()
 
     def _look_while_hot(self) -> None:
+        self._timer = None
         if self._has_more():
             self._quiet_looks = 0
             self._pause = min(self.reading.window, 2 * self._pause)
@@ -376,7 +379,7 @@ class Source:
             return
         self._quiet_looks += 1
         if self._quiet_looks < COOL_LOOKS:
-            self._timer = self.loop.call_later(self._pause, self._after_pause)
+            self._timer = self.loop.call_later(self._pause, self._look_while_hot)
             return
         self._hot = False
         self._pause = 0.0
@@ -385,15 +388,18 @@ class Source:
             self.hint()
 
     def _has_more(self) -> bool:
-        newest = self.chain.newest
-        if newest is None or self.chain.end is None:
+        end = self.chain.end
+        if end is None:
             return False
-        if newest is not self.chain.end.segment:
+        segment = end.segment
+        if segment is not self.chain.segments[-1]:
             return True
         try:
-            return newest.fstat().st_size != max(self.chain.end.offset, self.chain.end.scanned)
+            size = os.lseek(segment.reopen(), 0, os.SEEK_END)
         except OSError:
             return True
+        segment.size = max(segment.size, size)
+        return size != max(end.offset, end.scanned)
 
     def _rewatch(self) -> None:
         """Watch the newest segment, by its descriptor."""
@@ -461,7 +467,7 @@ class Source:
             if step is END:
                 self.dry = self.next_number
             return step
-        item, place = step
+        item, place = step.item, step.place
         if not isinstance(item, Block):  # what comes next is in another file, or after a gap
             self._disband()
             self._move_end(place)
@@ -475,7 +481,7 @@ class Source:
         self.chain.grew(start.segment)
         self._keep(start, step)
         self._size = self.reading.backlog_bytes if item.more else 0
-        following = self.next_number
+        following = self._first + len(self._window)
         if not item.more and not start.segment.lost:
             self.dry = following
         if self.audience.views:
@@ -485,12 +491,12 @@ class Source:
     def _keep(self, start: Place, step: Step) -> None:
         reading = self.reading
         self._window.append((start, step))
-        self._window_bytes += _weight(step)
+        self._window_bytes += step.weight
         while len(self._window) > reading.window_blocks or (
             self._window_bytes > reading.window_bytes and len(self._window) > 1
         ):
             _, old = self._window.popleft()
-            self._window_bytes -= _weight(old)
+            self._window_bytes -= old.weight
             self._first += 1
 
     def _clear_window(self) -> None:
@@ -553,7 +559,7 @@ class Source:
         if self._trouble:
             self._set_trouble(None)
         if isinstance(item, Block):
-            return Step(item, item.end)
+            return Step(item, item.end, 2 * len(item.body) + ITEM_BYTES)
         if item is OVER:
             return self._cross(place)
         if item is COLD:
@@ -667,11 +673,6 @@ def _lay_behind(segment: Segment, link: Link) -> None:
     following = link.next
     if following.base is None and segment.base is not None and segment.final is not None:
         following.base = segment.base + (0 if link.copy else segment.final - link.start)
-
-
-def _weight(step: Step) -> int:
-    """The memory that an item of the window is counted as: its body, and one frame of it."""
-    return 2 * len(step.item.body) + 512 if isinstance(step.item, Block) else 512
 
 
 def live_end(segment: Segment) -> int:

@@ -292,7 +292,7 @@ class Subscription:
                 return None
             if live:
                 self._number += 1
-            item, place = step
+            item, place = step.item, step.place
             if place.segment is here.segment:
                 self.place = place
             else:
@@ -386,7 +386,8 @@ class Subscription:
         """The block in this view, once for all who share it; nothing: all of it is hidden."""
         frame = block.frames.get(self.view)
         if frame is None:
-            frame = block.frames[self.view] = block_frame(self.name, block, self.view)
+            frame = block_frame(self.source.name, block, self.view)
+            block.frames[self.view] = frame
         return frame or None
 
     def _encode(self, item: Item) -> bytes | None:

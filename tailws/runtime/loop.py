@@ -41,16 +41,12 @@ SWEEP_TIMERS = 64
 class Timer:
     """A call that is due at `when` (seconds of the loop's clock) unless cancelled before."""
 
-    __slots__ = ("_call", "_loop", "_number", "when")
+    __slots__ = ("_call", "_loop", "when")
 
-    def __init__(self, loop: Loop, when: float, call: Callback, number: int) -> None:
+    def __init__(self, loop: Loop, when: float, call: Callback) -> None:
         self._loop = loop
-        self._number = number  # those that are due together run in the order they were made
         self.when = when
         self._call: Callback | None = call
-
-    def __lt__(self, other: Timer) -> bool:
-        return (self.when, self._number) < (other.when, other._number)
 
     @property
     def active(self) -> bool:
@@ -61,10 +57,6 @@ class Timer:
         if self._call is not None:
             self._call = None
             self._loop._timer_cancelled()
-
-    def _take(self) -> Callback | None:
-        call, self._call = self._call, None
-        return call
 
 
 class Loop:
@@ -84,7 +76,8 @@ class Loop:
         self.longest = 0.0  # the longest turn since whoever reports it set it back to 0
         self._selector = selector if selector is not None else selectors.DefaultSelector()
         self._keys: dict[int, selectors.SelectorKey] = {}  # by descriptor, as registered now
-        self._timers: list[Timer] = []
+        # A heap by when and by number: those that are due together run in the order they were made.
+        self._timers: list[tuple[float, int, Timer]] = []
         self._made = 0
         self._cancelled = 0
         self._deferred: list[Callback] = []
@@ -129,14 +122,14 @@ class Loop:
 
     def call_at(self, when: float, call: Callback) -> Timer:
         self._made += 1
-        timer = Timer(self, when, call, self._made)
-        heapq.heappush(self._timers, timer)
+        timer = Timer(self, when, call)
+        heapq.heappush(self._timers, (when, self._made, timer))
         return timer
 
     def _timer_cancelled(self) -> None:
         self._cancelled += 1
         if self._cancelled > SWEEP_TIMERS and self._cancelled * 2 > len(self._timers):
-            self._timers = [timer for timer in self._timers if timer.active]
+            self._timers = [due for due in self._timers if due[2].active]
             heapq.heapify(self._timers)
             self._cancelled = 0
 
@@ -199,7 +192,7 @@ class Loop:
         if self._deferred:
             timeout = 0.0
         elif self._timers:
-            until = max(0.0, self._timers[0].when - self.clock())
+            until = max(0.0, self._timers[0][0] - self.clock())
             timeout = until if timeout is None else min(timeout, until)
         ready = self._selector.select(timeout)
         start = self.clock()
@@ -214,7 +207,8 @@ class Loop:
                     log.exception("a callback for descriptor %d failed", key.fd)
             else:
                 self._changed(key, mask)
-        self._run_timers(start)
+        if self._timers and self._timers[0][0] <= start:
+            self._run_timers(start)
         if self._deferred:
             calls, self._deferred = self._deferred, []
             for call in calls:  # as `_call`, which would cost a client in a fan-out a tenth
@@ -238,13 +232,16 @@ class Loop:
 
     def _run_timers(self, now: float) -> None:
         last = self._made  # one that is made in here and due at once waits for the next turn
-        while self._timers and self._timers[0].when <= now and self._timers[0]._number <= last:
-            timer = heapq.heappop(self._timers)
-            call = timer._take()
+        while self._timers and self._timers[0][0] <= now and self._timers[0][1] <= last:
+            _, _, timer = heapq.heappop(self._timers)
+            call, timer._call = timer._call, None
             if call is None:
                 self._cancelled -= 1
-            else:
-                self._call(call)
+                continue
+            try:
+                call()
+            except Exception:
+                log.exception("a callback failed")
 
     @staticmethod
     def _call(call: Callback) -> None:
