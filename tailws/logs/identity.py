@@ -127,7 +127,7 @@ class Cursor(NamedTuple):
     tail: int  # CRC-32 of the min(ANCHOR, offset) bytes before the offset
 
     def __str__(self) -> str:
-        return cursor_text(*self)
+        return CURSOR_TEXT % self
 
     @classmethod
     def parse(cls, text: str) -> Cursor | None:
@@ -139,12 +139,8 @@ class Cursor(NamedTuple):
         return cls(file, birth, offset, head, tail)
 
 
-def cursor_text(file: int, birth: int, offset: int, head: int, tail: int) -> str:
-    """The text of a cursor, without making one: there is one for each block of lines."""
-    return _TEXT % (file, birth, offset, head, tail)
-
-
-_TEXT = "%x.%x.%x.%x.%x"
+#: A cursor's text: there is one for each block of lines, and no cursor need be made for it.
+CURSOR_TEXT = "%x.%x.%x.%x.%x"
 _CURSOR = re.compile(
     r"([0-9a-f]{1,8})\.([0-9a-f]{1,13})\.([0-9a-f]{1,15})\.([0-9a-f]{1,8})\.([0-9a-f]{1,16})",
     re.ASCII,

@@ -31,12 +31,12 @@ from typing import ClassVar, Final, Self
 
 from tailws.logs.identity import (
     ANCHOR,
+    CURSOR_TEXT,
     HEAD,
     Cursor,
     Identity,
     birth_ms,
     coarse_time,
-    cursor_text,
     file_number,
     find_inode,
     identify,
@@ -114,7 +114,7 @@ class Place:
             tail = zlib.crc32(self.anchor) if self.offset else self.segment.begun
             segment = self.segment
             head = segment.head_crc(self.offset)
-            self._cursor = cursor_text(segment.number, segment.birth, self.offset, head, tail)
+            self._cursor = CURSOR_TEXT % (segment.number, segment.birth, self.offset, head, tail)
         return self._cursor
 
     def stands_for(self, before: Place) -> None:

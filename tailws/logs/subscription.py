@@ -40,6 +40,7 @@ from tailws.messages import (
     Subscribe,
     SubscribedHead,
     encode,
+    encode_head,
     seconds,
 )
 from tailws.runtime.steps import Steps
@@ -456,7 +457,7 @@ def block_frame(name: str, block: Block, view: View) -> bytes:
         if start.line and view.filter is None:
             head.number = start.line
         if not view.deflate and body is not None:  # nearly every frame: copied once
-            line = encode(head)
+            line = encode_head(head)
             size = len(line) + 1 + len(body)
             return b"%b%b\n%b" % (frame_header(_TEXT, size), line, body)
         payload = encode(head, body)

@@ -55,6 +55,7 @@ from tailws.messages.heads import (
     UnsubscribedHead,
     View,
     encode,
+    encode_head,
 )
 
 __all__ = [
@@ -102,6 +103,7 @@ __all__ = [
     "View",
     "Watch",
     "encode",
+    "encode_head",
     "from_form",
     "from_query",
     "parse",

@@ -8,6 +8,8 @@ Names of sources are wire names (`tailws.names.wire_name`). Times are millisecon
 Cursors are ASCII without quotes and backslashes.
 """
 
+from collections.abc import Callable
+
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
@@ -271,7 +273,8 @@ class PongHead(Head, kw_only=True, tag="pong"):
     id: Id | UnsetType = UNSET
 
 
-_encoder = msgspec.json.Encoder()
+#: A head by itself, without a call in between.
+encode_head: Callable[[Head], bytes] = msgspec.json.Encoder().encode
 
 
 def encode(head: Head, body: bytes | None = None) -> bytes:
@@ -279,5 +282,5 @@ def encode(head: Head, body: bytes | None = None) -> bytes:
 
     An empty body is one empty line; None is none.
     """
-    line = _encoder.encode(head)
+    line = encode_head(head)
     return line if body is None else b"%b\n%b" % (line, body)
