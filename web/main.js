@@ -334,7 +334,7 @@ function hello(link, head) {
   const { pane } = link;
   if (!pane) return;
   if (pane.feed.sources.length) {
-    pane.feed.resume();
+    if (!asleep) pane.feed.resume(); // else when somebody looks
     pane.map.refresh();
   } else if (link === desk.links[0]) begin();
   link.socket.settle();
@@ -397,7 +397,8 @@ function news(pane, lines, errors, text) {
     const [source] = pane.feed.sources;
     if (source) activity.add(source, lines, errors, Date.now(), !document.hidden);
   }
-  if (notify.away) notify.news(pane.feed.sources[0] ?? "", lines, errors);
+  // In a hidden tab the daemon's counts say it, also of what is not received.
+  if (notify.away && !(document.hidden && features.has("activity"))) notify.news(pane.feed.sources[0] ?? "", lines, errors);
   if (pane === desk.current && document.activeElement === pane.paper.paper) {
     announcer.news(lines, errors, text.slice(text.lastIndexOf("\n") + 1));
   }

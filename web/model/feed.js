@@ -40,7 +40,7 @@ export class Feed extends Pager {
     const found = !this.merged || this.features.has("locate");
     this.opening = new Opening(found ? place : { end: true }, sources, first, ++this.ids);
     // Going to the end, one keeps what one has been reading.
-    this.opening.keeps = "end" in place && this.tears && this.blocks.lines > 0;
+    this.opening.keeps = "end" in place && this.tears && this.blocks.lines > 0 && this.content === this.subscription();
     this.stopped = false;
     this.#ask();
   }

@@ -27,7 +27,7 @@ const REASONS = {
   rotated: "a rotated file was gone before it was read",
   lagging: "this browser was too far behind and was moved ahead",
   vanished: "the file was removed",
-  gone: "a part of them is no longer kept",
+  gone: "the file is no longer kept",
   unreadable: "the file could not be read",
   binary: "they are not text",
   overwritten: "the file was written over",

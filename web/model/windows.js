@@ -42,8 +42,7 @@ export class Windows extends Stretch {
 
   /** @param {Opening} opening @override */
   replace(opening) {
-    const keeps = opening.keeps && this.content === this.subscription();
-    const { place } = opening;
+    const { keeps, place } = opening;
     this.torn = keeps ? this.#aside("end" in place && !!place.upper && this.hole !== null) : null;
     this.content = this.subscription();
     super.replace(opening);
