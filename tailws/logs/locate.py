@@ -332,7 +332,8 @@ def _not_found(chain: Chain, cursor: Cursor, siblings: list[Sibling]) -> Located
         reason = "truncated" if same is not None else "gone"
         return Located(segment.place(segment.start), Gap(None, reason))
     same_file = newest.number == cursor.file and newest.birth <= cursor.birth
-    if same_file or newest.birth > cursor.birth > 0:
+    # within a tick of the kernel's clock all are born together: what has the name came last
+    if same_file or newest.birth >= cursor.birth > 0:
         reason = "truncated" if same_file else "gone"
         return Located(newest.place(newest.start), Gap(None, reason))
     return Located(newest.place(live_end(newest)), Gap(None, "unknown-cursor"))

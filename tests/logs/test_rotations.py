@@ -540,3 +540,19 @@ def test_what_had_the_name_next_is_no_copy_though_nothing_has_it_now(
     log.write(b"three\n")
     daemon.settle(reader)
     assert reader.items == [b"one", b"two", b"three"]
+
+
+def test_what_has_the_name_now_is_younger_than_what_had_it_in_the_same_tick(
+    log: LogFile, start: Start
+) -> None:
+    """A file is written anew, read and deleted, and the next one made, within one tick of the
+    kernel's clock and while the daemon was down: a gap tells of the first, and all of the second
+    comes."""
+    log.write(b"one\n")
+    daemon = start()
+    reader = Reader()
+    born = birth_ms(identify_path(str(log.path)))
+    reader.cursor = str(Cursor(1, born, 4, 0, 0))
+    reader.connect(daemon)
+    daemon.settle(reader)
+    assert reader.items == [None, b"one"]
