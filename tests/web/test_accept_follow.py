@@ -266,6 +266,10 @@ def test_one_who_reads_is_not_buried(visit: Visit, daemon: Daemon) -> None:
     assert "in memory" in held
     page.keyboard.press("End")
     following(page, 42_999)
+    page.keyboard.press("Alt+ArrowLeft")
+    until(lambda: top_of(page, marked["text"]) == marked["top"], "back where one was")
+    page.keyboard.press("End")
+    following(page, 42_999)
     # Over the hole, what was read is where it was, and nothing is asked for to show it.
     hole = page.locator(".rule-hole")
     scroll_until(page, -300, hole.count)

@@ -335,6 +335,7 @@ export class Pane extends Reader {
   /** Goes to the end and follows. @override */
   toEnd() {
     const upper = !this.brink.below;
+    if (!this.feed.attached && !this.following) this.host.moved(true); // one can go back to what one read
     this.turn({ type: "end", now: Date.now() });
     this.select(null);
     this.brink.leave();
