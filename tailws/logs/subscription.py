@@ -28,7 +28,7 @@ from tailws.logs.identity import before_birth
 from tailws.logs.locate import BadCursor, Located, at_cursor, from_start, last_lines
 from tailws.logs.pieces import begun_before
 from tailws.logs.seek import last_shown, since
-from tailws.logs.segment import Block, Later, Place, Segment
+from tailws.logs.segment import END, Block, Later, Place, Segment
 from tailws.logs.source import Gap, Item, Source, Step, live_end
 from tailws.messages import (
     BehindHead,
@@ -280,7 +280,7 @@ class Subscription:
                 self.waiting = True
                 return None
             live = self._number >= 0
-            if not live and source.loop.clock() >= self._tell_behind_at:
+            if source.loop.clock() >= self._tell_behind_at:  # at the live end, what nobody has read
                 self._fall_behind()
                 continue
             step = source.item(self._number) if live else self._read(here)
@@ -289,6 +289,9 @@ class Subscription:
                     self._number = -1
                 continue
             if isinstance(step, Later):
+                if step is END and self._told_behind:
+                    self._say_behind(0)
+                    continue
                 self._wait()
                 return None
             if live:
@@ -301,7 +304,7 @@ class Subscription:
             frame = self._encode(item)
             if frame is None and not isinstance(item, Block):
                 continue
-            if live and self._number == source.dry:
+            if live and self._number == source.dry and not self._told_behind:
                 self._wait()
             elif frame is None:  # its filter hid all of it: others have their turn
                 self.waiting = True
@@ -320,8 +323,11 @@ class Subscription:
             self._skip(behind)
             behind = 0
         if behind >= BEHIND_MIN or self._told_behind:
-            self._told_behind = behind if behind >= BEHIND_MIN else 0
-            self._push(BehindHead(source=self.name, bytes=self._told_behind))
+            self._say_behind(behind if behind >= BEHIND_MIN else 0)
+
+    def _say_behind(self, count: int) -> None:
+        self._told_behind = count
+        self._push(BehindHead(source=self.name, bytes=count))
 
     def _skip(self, behind: int) -> None:
         """Go on at the end: `history` still has what is left out."""

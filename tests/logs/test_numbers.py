@@ -160,6 +160,37 @@ def test_who_catches_up_is_told_how_far_it_has_to_go(
     assert not [head for head in live.heads if head["type"] == "behind"]
 
 
+@pytest.mark.parametrize("most", [0, 50_000])
+def test_the_only_reader_of_a_log_is_behind_what_nobody_has_read(
+    log: Numbered, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    """A log grows faster than the only one who follows it reads: it is told how far it has to go,
+    or skips to the end, though nobody is ahead of it."""
+    monkeypatch.setattr(subscription, "BEHIND_MIN", 1000)
+    monkeypatch.setattr(subscription, "BEHIND_EVERY", 0.0015)
+    log.daemon.path.write_bytes(lines(0, 1))
+    reader = log.connect(Begin(lines=1))
+    assert reader.subscription is not None
+    reader.subscription._lag_bytes = most
+    log.go_on(reader)
+    with log.daemon.path.open("ab") as file:
+        file.write(lines(1, 9999))
+    log.daemon.look()
+    for _ in range(3000):
+        log.daemon.turn(0.001, 1)
+        reader.read(1)
+    told = [head["bytes"] for head in reader.heads if head["type"] == "behind"]
+    gaps = [head for head in reader.heads if head["type"] == "gap"]
+    assert told == sorted(told, reverse=True)
+    if most:
+        assert [gap["reason"] for gap in gaps] == ["lagging"]
+        assert len(reader.lines) < 9999
+    else:
+        assert told[0] > 9000 * SIZE
+        assert told[-1] == 0
+        assert reader.lines == lines(0, 10_000).splitlines()
+
+
 def test_who_lags_too_far_skips_to_the_end_with_a_gap(log: Numbered) -> None:
     """The bound of the config: what is left out is told, and what comes then is all there."""
     path = log.daemon.path
