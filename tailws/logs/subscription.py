@@ -141,7 +141,7 @@ class Subscription:
         self._lag_bytes = lag_bytes  # farther behind it skips to the end; 0: never
         self._id = id_  # of the command, for `subscribed`
         self._told_behind = 0  # bytes, when it was told last
-        self._tell_behind_at = 0.0
+        self._tell_behind_at = 0.0  # by the loop's clock; 0: it has come up
         self._number = -1  # of the window's item that is next; -1: reads by itself
         self._frames: list[bytes] = []  # what goes first: subscribed, gaps, events
         self._steps: Steps[Located] | None = None
@@ -280,7 +280,10 @@ class Subscription:
                 self.waiting = True
                 return None
             live = self._number >= 0
-            if source.loop.clock() >= self._tell_behind_at:  # at the live end, what nobody has read
+            now = source.loop.clock()
+            if live and not self._tell_behind_at:  # a batch that has just come is nothing to tell
+                self._tell_behind_at = now + BEHIND_EVERY
+            elif now >= self._tell_behind_at:
                 self._fall_behind()
                 continue
             step = source.item(self._number) if live else self._read(here)
@@ -344,6 +347,7 @@ class Subscription:
 
     def _wait(self) -> None:
         self.waiting = True
+        self._tell_behind_at = 0.0
         if self._outlet is not None and self._number == self.source.dry >= 0:
             self._follows = True
             self.place = self.source.end  # one place for all who stand there
