@@ -290,6 +290,8 @@ class Subscription:
             if step is None:  # too slow for the window, or in it again
                 if live:
                     self._number = -1
+                    if not self._told_behind:
+                        self._tell_behind_at = 0.0
                 continue
             if isinstance(step, Later):
                 if step is END and self._told_behind:
