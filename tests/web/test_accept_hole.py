@@ -195,7 +195,7 @@ def test_what_is_left_out_is_a_hole_and_no_gap(visit: Visit, how: str) -> None:
     daemon = Daemon({"app": "app.log"}, limits={"files": {"lag_bytes": lag}})
     daemon.append("app.log", *map(make, range(200)))
     with daemon, Relay(daemon.port) as relay:
-        # Another one keeps up: who is alone is never left behind, the daemon reads at his pace.
+        # Another one keeps up, so that the daemon has read what this one has not.
         following(visit(daemon.url), 199)
         page = visit(relay.url)
         following(page, 199)
