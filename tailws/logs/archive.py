@@ -19,8 +19,9 @@ from typing import NamedTuple, Protocol, Self
 
 import zstandard
 
+from tailws.logs.block import COLD, Later, Overwritten, Place
 from tailws.logs.identity import ANCHOR, Cursor, Identity, identify
-from tailws.logs.segment import COLD, KEPT_HEAD, Later, Overwritten, Place, Segment
+from tailws.logs.segment import KEPT_HEAD, Segment
 from tailws.text.lines import Codec
 
 

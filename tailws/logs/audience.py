@@ -13,7 +13,7 @@ from collections.abc import Callable, Hashable
 from operator import length_hint
 from typing import Final, Protocol
 
-from tailws.logs.segment import Block, Place
+from tailws.logs.block import Block, Place
 from tailws.runtime.stream import Stream
 
 #: What counts as sent where the socket said that it cannot.

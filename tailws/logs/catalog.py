@@ -20,7 +20,7 @@ from msgspec import Struct
 
 from tailws import config, names
 from tailws.logs.chain import Chain, Retirement
-from tailws.logs.segment import FilePool
+from tailws.logs.file_pool import FilePool
 from tailws.logs.siblings import live_name_of
 from tailws.logs.source import Reading, Source
 from tailws.logs.zone import zone
@@ -135,7 +135,7 @@ class Catalog:
             self._pool.limit = limits.files.open_files
             reading, retirement = _reading(limits), _retirement(limits)
             for source in self:
-                source.reading = reading
+                source.configure(reading)
                 source.chain.retirement = retirement
         self._config = sources
         self._rescan()

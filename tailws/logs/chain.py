@@ -30,6 +30,7 @@ from msgspec import Struct
 
 from tailws.logs import compare
 from tailws.logs.archive import Archive
+from tailws.logs.block import Block, Overwritten, Place
 from tailws.logs.compare import (
     SAME_TEXT_MIN,
     begun_after,
@@ -39,9 +40,10 @@ from tailws.logs.compare import (
     line_end,
     same_text,
 )
+from tailws.logs.file_pool import FilePool
 from tailws.logs.identity import identify_path
 from tailws.logs.rotated import LOOKS, Copies, Rotated, as_it_is
-from tailws.logs.segment import Block, FilePool, Link, Overwritten, Place, Segment
+from tailws.logs.segment import Link, Segment
 from tailws.logs.siblings import Sibling, after
 from tailws.text.lines import Codec
 

@@ -11,8 +11,9 @@ import os
 from collections.abc import Iterable
 
 from tailws.logs.archive import Archive
+from tailws.logs.block import Block, Place
 from tailws.logs.identity import Identity
-from tailws.logs.segment import KEPT_HEAD, Block, Place, Segment
+from tailws.logs.segment import KEPT_HEAD, Segment
 from tailws.logs.siblings import SECOND, Sibling
 
 #: Bytes compared to tell an editor's save from a new file. Larger files are taken for new ones.

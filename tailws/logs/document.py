@@ -21,12 +21,13 @@ import zstandard
 from msgspec import Struct, field
 
 from tailws.logs.archive import KEPT, Archive
+from tailws.logs.block import Place
 from tailws.logs.chain import Chain
 from tailws.logs.locate import at_cursor
 from tailws.logs.pieces import Crowd, Forward, Pause, Piece
-from tailws.logs.segment import KEPT_HEAD, Place, Segment
+from tailws.logs.segment import KEPT_HEAD, Segment, live_end
 from tailws.logs.siblings import Sibling
-from tailws.logs.source import Source, live_end
+from tailws.logs.source import Source
 from tailws.text.times import TimeFormat
 
 #: Files whose facts are kept: a few kB each.

@@ -12,14 +12,15 @@ from collections.abc import Generator
 from msgspec import Struct
 
 from tailws.logs.archive import Archive
+from tailws.logs.block import COLD, COLD_DELAY, OVER, Block, Later, Overwritten, Place
 from tailws.logs.document import Document, Library, Part, document, index_of, learn_size
 from tailws.logs.identity import ANCHOR
 from tailws.logs.locate import lines_before
 from tailws.logs.numbers import known_number
 from tailws.logs.pieces import Backward, Forward, Pace, Piece, read
 from tailws.logs.seek import Where, time_format, time_of
-from tailws.logs.segment import COLD, OVER, Block, Later, Overwritten, Place, Segment
-from tailws.logs.source import COLD_DELAY, Source, live_end
+from tailws.logs.segment import Segment, live_end
+from tailws.logs.source import Source
 from tailws.text.lines import CUT_MARK
 from tailws.text.match import Filter
 

@@ -21,6 +21,7 @@ from collections.abc import Generator
 from typing import NamedTuple
 
 from tailws.logs.archive import Archive
+from tailws.logs.block import COLD, COLD_DELAY, Gap, Place
 from tailws.logs.chain import Chain
 from tailws.logs.compare import made_before_rename, made_since
 from tailws.logs.identity import (
@@ -33,9 +34,8 @@ from tailws.logs.identity import (
     identify_path,
 )
 from tailws.logs.rotated import LOOKS
-from tailws.logs.segment import COLD, Place, Segment
+from tailws.logs.segment import Segment, live_end
 from tailws.logs.siblings import Sibling
-from tailws.logs.source import COLD_DELAY, Gap, live_end
 
 #: Bytes looked at in one step backwards.
 STEP_BACK = 256 * 1024

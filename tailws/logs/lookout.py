@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable
 
 from msgspec import Struct
 
+from tailws.logs.block import Block, Item
 from tailws.logs.pieces import begun_before
-from tailws.logs.segment import Block
-from tailws.logs.source import Item, Source
+from tailws.logs.source import Source
 from tailws.logs.subscription import Begin, Subscription, View
 from tailws.runtime.loop import Timer
 from tailws.text import records

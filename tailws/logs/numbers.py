@@ -11,9 +11,10 @@ import time
 from collections.abc import Generator
 
 from tailws.logs.archive import Archive
+from tailws.logs.block import Place
 from tailws.logs.document import STRIDE, Facts, Library, attached, document
 from tailws.logs.pieces import Pause, read
-from tailws.logs.segment import Place, Segment
+from tailws.logs.segment import Segment
 from tailws.logs.source import Source
 from tailws.runtime.steps import Steps, Work
 

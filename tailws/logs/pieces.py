@@ -14,9 +14,9 @@ from collections.abc import Generator
 from typing import Final, NamedTuple
 
 from tailws.logs.archive import Archive
+from tailws.logs.block import COLD, COLD_DELAY, Block, Place
 from tailws.logs.identity import ANCHOR
-from tailws.logs.segment import COLD, Block, Place, Segment
-from tailws.logs.source import COLD_DELAY
+from tailws.logs.segment import Segment
 from tailws.text import records
 
 #: What a step yields: None for "again next turn", or seconds to wait first.

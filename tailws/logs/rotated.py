@@ -15,9 +15,11 @@ from typing import NamedTuple, TypeVar
 from weakref import WeakValueDictionary
 
 from tailws.logs.archive import Archive
+from tailws.logs.block import Place
 from tailws.logs.compare import begun_behind, is_copy, made_before_rename, made_since
+from tailws.logs.file_pool import FilePool
 from tailws.logs.identity import Cursor, Identity
-from tailws.logs.segment import FilePool, Place, Segment
+from tailws.logs.segment import Segment
 from tailws.logs.siblings import Sibling, scan
 from tailws.text.lines import Codec
 

@@ -21,8 +21,8 @@ from tailws.logs.document import Document, Facts, Library, Part, Walk, document,
 from tailws.logs.locate import Located, at_cursor
 from tailws.logs.numbers import known_number, offset_of
 from tailws.logs.pieces import Backward, Crowd, Forward, Pace, Pause, Piece, read
-from tailws.logs.segment import Segment
-from tailws.logs.source import Source, live_end
+from tailws.logs.segment import Segment, live_end
+from tailws.logs.source import Source
 from tailws.text.lines import Codec
 from tailws.text.match import Filter
 from tailws.text.times import TimeFormat, detect

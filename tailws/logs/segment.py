@@ -4,9 +4,7 @@ A log is a chain of segments: yesterday's `app.log.1`, then today's `app.log`. A
 truncated in place begins a new segment too, with the same inode: a segment is one growing
 sequence of bytes, never changed once written.
 
-    Place    a segment, an offset behind a line feed, and the bytes before it (the anchor)
-    Block    whole lines between two places, as UTF-8
-    Link     what follows a segment that is final: the next one, and what to tell of the change
+A `Link` says what follows a segment that is final, and what to tell of the change.
 
 Every read starts at the anchor, ANCHOR bytes early, and compares. Whatever happened to the file
 since the place was made (truncated, truncated and refilled, another file under the same inode),
@@ -26,12 +24,12 @@ import os
 import stat
 import zlib
 from collections.abc import Iterator
-from enum import Enum
-from typing import ClassVar, Final, Self
+from typing import ClassVar, Self
 
+from tailws.logs.block import COLD, END, OVER, Block, Later, Overwritten, Place
+from tailws.logs.file_pool import FilePool
 from tailws.logs.identity import (
     ANCHOR,
-    CURSOR_TEXT,
     HEAD,
     Cursor,
     Identity,
@@ -41,7 +39,7 @@ from tailws.logs.identity import (
     find_inode,
     identify,
 )
-from tailws.text.lines import CUT_MARK, Codec, leading_nuls, line_feeds
+from tailws.text.lines import CUT_MARK, Codec, leading_nuls
 
 #: A run of NUL bytes at the start of a line that is at least this long is a hole (a writer without
 #: O_APPEND after a truncation, a preallocated file), not text. At the start of a file any is.
@@ -55,118 +53,6 @@ SCAN = 256 * 1024
 #: How often a page that is not in the cache is waited for before the read may block, for file
 #: systems whose read-ahead does nothing.
 COLD_TRIES = 64
-
-
-class Later(Enum):
-    """Why there is no block."""
-
-    END = "nothing more yet"  # a wake follows when there is
-    COLD = "not in memory yet"  # ask again next turn
-    OVER = "final, and read to its end"  # go on with the link
-
-
-END: Final = Later.END
-COLD: Final = Later.COLD
-OVER: Final = Later.OVER
-
-
-class Overwritten(Exception):
-    """The bytes before a place are not those that were there: the file was changed in place."""
-
-
-class Place:
-    """Between two lines of a segment. Places compare by segment and offset."""
-
-    __slots__ = ("_cursor", "anchor", "line", "offset", "scanned", "segment", "text")
-
-    def __init__(self, segment: Segment, offset: int, anchor: bytes) -> None:
-        self.segment = segment
-        self.offset = offset
-        self.anchor = anchor  # the min(ANCHOR, offset) bytes before the offset
-        self.scanned = offset  # up to here there is no line feed
-        self.text = offset  # up to here there are only NUL bytes
-        self.line = 0 if offset else 1  # the number of the line behind it; 0: nobody has counted
-        self._cursor: str | None = None
-
-    def __eq__(self, other: object) -> bool:
-        return (
-            isinstance(other, Place)
-            and self.segment is other.segment
-            and self.offset == other.offset
-        )
-
-    def __hash__(self) -> int:
-        return hash((id(self.segment), self.offset))
-
-    def __repr__(self) -> str:
-        return f"Place({self.segment.path}, {self.offset})"
-
-    @property
-    def at(self) -> int | None:
-        """Where it is in the whole log, in bytes; None: nobody has asked yet."""
-        base = self.segment.base
-        return base + self.offset if base is not None else None
-
-    @property
-    def cursor(self) -> str:
-        """What a client keeps of this place."""
-        if self._cursor is None:
-            tail = zlib.crc32(self.anchor) if self.offset else self.segment.begun
-            segment = self.segment
-            head = segment.head_crc(self.offset)
-            self._cursor = CURSOR_TEXT % (segment.number, segment.birth, self.offset, head, tail)
-        return self._cursor
-
-    def stands_for(self, before: Place) -> None:
-        """Nothing is lost between `before`, the end of the last segment, and here: to clients it
-        is the same place, and that one can be proved better than the start of a file."""
-        self._cursor = before.cursor
-
-
-class Block:
-    """Consecutive whole lines: `body` is UTF-8, joined by line feeds, none behind the last.
-
-    `cut` names lines that were shortened: (index in the block, bytes in the file). `unfinished`:
-    the last line never got its line feed, and its file is final. `more`: there may be more behind
-    it already; False when the read came to the end of what was written.
-    """
-
-    __slots__ = (
-        "body",
-        "count",
-        "cut",
-        "end",
-        "frames",
-        "more",
-        "read_at",
-        "start",
-        "unfinished",
-    )
-
-    def __init__(
-        self,
-        start: Place,
-        end: Place,
-        body: bytes,
-        cut: tuple[tuple[int, int], ...] = (),
-        unfinished: bool = False,
-    ) -> None:
-        self.start = start
-        self.end = end
-        self.body = body
-        self.cut = cut
-        self.unfinished = unfinished
-        self.more = True
-        self.read_at = 0  # ms since the epoch, set by who reads for the live end
-        self.frames: dict[object, bytes] = {}  # encoded once for each view
-        self.count = line_feeds(body) + 1  # lines in it
-        if start.line:
-            end.line = start.line + self.count
-
-    @property
-    def is_plain(self) -> bool:
-        """Whether the body is what the file has, byte for byte."""
-        return len(self.body) + 1 == self.end.offset - self.start.offset
 
 
 class Link:
@@ -620,50 +506,24 @@ class Segment:
         return start + len(data.rstrip(b"\0")) if data.strip(b"\0") else 0
 
 
-class FilePool:
-    """Bounds the descriptors that segments hold: the one not read for longest gives its own back.
-
-    It finds its file again by name and identity. A file without a name keeps its descriptor: it
-    could never be opened again.
-    """
-
-    def __init__(self, limit: int) -> None:
-        self.limit = limit
-        self._open: dict[Segment, None] = {}  # in the order of opening, oldest first
-
-    def __len__(self) -> int:
-        return len(self._open)
-
-    def opened(self, segment: Segment) -> None:
-        self._open[segment] = None
-        for _ in range(2 * len(self._open)):
-            if len(self._open) <= self.limit:
-                return
-            oldest = next(iter(self._open))
-            if oldest is segment or oldest.touched or not _has_name(oldest):
-                oldest.touched = False  # a second chance
-                del self._open[oldest]
-                self._open[oldest] = None
-            else:
-                oldest.close()
-
-    def closed(self, segment: Segment) -> None:
-        self._open.pop(segment, None)
-
-    def sweep(self) -> None:
-        """Close what nobody holds, and nobody has read since the last sweep: a search that was
-        given up leaves such, and a deleted file would keep its space on the disk."""
-        for segment in list(self._open):
-            if segment.users <= 0 and not segment.touched:
-                segment.close()
-            segment.touched &= segment.users > 0
-
-
-def _has_name(segment: Segment) -> bool:
-    try:
-        return os.fstat(segment.fd).st_nlink > 0
-    except OSError:
-        return False
+def live_end(segment: Segment) -> int:
+    """The place behind the last line feed: where a file that is there at the start is followed
+    from. Raises OSError."""
+    end = segment.written_end()
+    end += -end % len(segment.codec.newline)  # a NUL may be half of a UTF-16 line feed
+    at = end
+    while at > segment.start:
+        start = max(segment.start, at - 65536)
+        if segment.codec.wide:
+            start -= start % 2
+        data = segment.read_now(start, at - start)
+        found = segment.codec.end_of_lines(data)
+        if found:
+            return start + found
+        at = start
+        if end - at > 64 << 20:
+            return end  # no line in 64 MiB: begin in the middle rather than not at all
+    return segment.start
 
 
 def _before_hole(data: bytes, end: int) -> int:

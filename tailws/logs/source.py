@@ -1,17 +1,12 @@
 """One followed log: its live end, the window of recent blocks, and who waits for more.
 
     hint (inotify, a look by the clock)
-      -> wake those who wait                     at once after silence, else once in a window
-      -> the first of them pulls: one block is read at the live end into the window
+      -> `wake`, at the pace that `tailws.logs.pace` sets
+      -> the first of those who wait pulls: one block is read at the live end into the window
       -> the others find it there, encoded already
 
 Nothing is read that nobody asked for. A subscriber that falls out of the window reads the file by
-itself (`read`), up to the window's first place, where it joins again. The window is a cache: with
-none at all everything works, only slower.
-
-While blocks come in at every window's end the file is hot: its watch is given back and it is
-looked at by the clock, because each write would cost an event. After some quiet looks the watch
-is made again, and the file is looked at once more, for what came in between.
+itself (`read`), up to the window's first place, where it joins again.
 """
 
 from __future__ import annotations
@@ -20,31 +15,38 @@ import contextlib
 import logging
 import os
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, tzinfo
-from typing import NamedTuple
 
 from msgspec import Struct
 
 from tailws.logs.archive import Archive
 from tailws.logs.audience import Audience
+from tailws.logs.block import (
+    COLD,
+    COLD_DELAY,
+    END,
+    ITEM_BYTES,
+    OVER,
+    Block,
+    Crossing,
+    Gap,
+    Later,
+    Overwritten,
+    Place,
+    Step,
+)
 from tailws.logs.chain import Chain
-from tailws.logs.segment import COLD, END, OVER, Block, Later, Link, Overwritten, Place, Segment
+from tailws.logs.pace import Pace
+from tailws.logs.segment import Link, Segment, live_end
+from tailws.logs.window import Window
 from tailws.runtime.loop import Loop, Timer
-from tailws.runtime.watch import Watch, Watched
+from tailws.runtime.watch import Watch
 from tailws.text.times import TimeFormat
 
 log = logging.getLogger(__name__)
 
-#: Seconds until a page that is not in memory is tried again.
-COLD_DELAY = 0.001
-#: The shortest pause between two wakes while lines keep coming; it doubles up to the window.
-FIRST_PAUSE = 0.001
-#: From this pause on the file counts as hot.
-HOT_PAUSE = 0.008
-#: Looks without news after which a hot file is watched again.
-COOL_LOOKS = 10
 #: Seconds between looks at a rotated file that may still be written to.
 DRAIN_PAUSE = 0.1
 
@@ -64,35 +66,6 @@ class Reading(Struct, frozen=True):
         takes is the same whatever its size. 126 KiB by default: from 128 on malloc(3) maps new
         pages for each."""
         return 2 * self.block_bytes - self.block_bytes // 32
-
-
-class Gap(NamedTuple):
-    """What one reader did not get: bytes (None: unknown), and why."""
-
-    bytes: int | None
-    reason: str
-
-
-class Crossing(NamedTuple):
-    """From one segment to the next: what happened, and what this reader has missed of it."""
-
-    event: str | None
-    gap: Gap | None
-
-
-Item = Block | Crossing | Gap
-
-
-#: Bytes of memory that an item of the window is counted as, beside its text.
-ITEM_BYTES = 512
-
-
-class Step(Struct, frozen=True):
-    """What was read, and where the reader stands now."""
-
-    item: Item
-    place: Place
-    weight: int = ITEM_BYTES  # in the window: of a block its body, and one frame of it
 
 
 class Source:
@@ -121,21 +94,12 @@ class Source:
         self.resumes = 0  # subscriptions that began after a cursor
         self.gaps: Counter[str] = Counter()  # told to subscribers, by reason
         self.loop = loop
-        self._watch = watch
-        self._watched: Watched | None = None
-        self._watched_segment: Segment | None = None
-        self._window: deque[tuple[Place, Step]] = deque()
-        self._window_bytes = 0
+        self._pace = Pace(self, loop, watch, self.reading.window)
+        self._window = Window()
         self._size = 0  # bytes that the next block at the live end may have; 0: as others
-        self._first = 0  # number of the window's first item
         self._waiting: dict[Callable[[], None], None] = {}
         self.audience = Audience()  # who stands at the live end, and need not be woken
-        self._pause = 0.0  # between the last two wakes; 0: the last one came after silence
-        self._pause_ends = 0.0  # until then nobody is woken again
-        self._timer: Timer | None = None  # of a wake that is due then, or of a look at a hot file
         self.dry = -1  # number of the item that is not there until the next wake; -1: it may be
-        self._hot = False
-        self._quiet_looks = 0
         self._drain_timer: Timer | None = None
         self._trouble = ""
         self._at_rest = False  # as of the last look
@@ -143,11 +107,21 @@ class Source:
         self.on_change: Callable[[], None] | None = None
         self.on_located: Callable[[Place], None] | None = None  # to number its line, if known
 
+    def configure(self, reading: Reading) -> None:
+        """Go on with these bounds."""
+        self.reading = reading
+        self._pace.window = reading.window
+
     # -- subscribers
 
     @property
     def path(self) -> str:
         return self.chain.path
+
+    @property
+    def newest(self) -> Segment | None:
+        """What is written to, as far as is known."""
+        return self.chain.newest
 
     @property
     def end(self) -> Place | None:
@@ -164,8 +138,8 @@ class Source:
 
     @property
     def watched(self) -> bool:
-        """Whether hints come by themselves."""
-        return self._hot or (self._watched is not None and self._watched.alive)
+        """Whether a write is seen by itself."""
+        return self._pace.is_sure
 
     def attach(self, tell: Callable[[str], None]) -> None:
         """One subscriber more; the first one opens the file. It gets the state of this moment.
@@ -191,12 +165,10 @@ class Source:
 
     def close(self) -> None:
         """Release descriptors, watch and timers; readers that hold a segment keep theirs."""
-        for timer in (self._timer, self._drain_timer):
-            if timer is not None:
-                timer.cancel()
-        self._timer = self._drain_timer = None
-        self._unwatch()
-        self._hot = False
+        if self._drain_timer is not None:
+            self._drain_timer.cancel()
+        self._drain_timer = None
+        self._pace.close()
         self._clear_window()
         self._waiting.clear()
         self.chain.end = None
@@ -217,21 +189,9 @@ class Source:
             except OSError as error:
                 self._set_trouble(error)
                 return
-            self._rewatch()
+            self._pace.rewatch()
 
     # -- hints
-
-    def hint(self) -> None:
-        """Something may have changed."""
-        self._at_rest = False
-        if self._timer is not None:
-            return
-        now = self.loop.clock()
-        if now >= self._pause_ends:
-            self._pause = 0.0
-            self._wake()
-        else:
-            self._timer = self.loop.call_at(self._pause_ends, self._after_pause)
 
     def look(self) -> bool:
         """Look at the name and the file, by the clock or because the directory changed. False: all
@@ -251,14 +211,14 @@ class Source:
             # Whoever waits for a file that was not there gets all of it.
             self.from_start = self.from_start or bool(self._waiting)
             self._begin()
-        self._rewatch()
+        self._pace.rewatch()
         if chain.shrunk:
             self._shrunk()
         if changed:
             self._check_end()
         self._at_rest = self._is_at_rest
         if not self._at_rest and (changed or self._trouble or self._is_unfilled):
-            self.hint()
+            self._pace.hint()
         return True
 
     def is_silent(self) -> bool:
@@ -302,7 +262,7 @@ class Source:
             return
         try:
             if not end.offset and self.chain.copied(end):
-                self._rewatch()
+                self._pace.rewatch()
                 return
             if not end.segment.lost:
                 return
@@ -353,41 +313,8 @@ class Source:
         if self.chain.end is not None:
             self.audience.disband(self.chain.end, self.next_number)
 
-    def _wake(self) -> None:
-        self._wake_waiting()
-        if self.reading.window > 0:
-            # No timer for it: a line by itself, as most are, would wake the loop a second time.
-            self._pause_ends = self.loop.clock() + max(self._pause, FIRST_PAUSE)
-            if self._hot:
-                self._timer = self.loop.call_at(self._pause_ends, self._look_while_hot)
-
-    def _after_pause(self) -> None:
-        self._timer = None
-        self._pause = min(self.reading.window, max(2 * self._pause, FIRST_PAUSE))
-        if self._pause >= min(HOT_PAUSE, self.reading.window):
-            self._hot = True
-            self._quiet_looks = 0
-            self._unwatch()
-        self._wake()
-
-    def _look_while_hot(self) -> None:
-        self._timer = None
-        if self._has_more():
-            self._quiet_looks = 0
-            self._pause = min(self.reading.window, 2 * self._pause)
-            self._wake()
-            return
-        self._quiet_looks += 1
-        if self._quiet_looks < COOL_LOOKS:
-            self._timer = self.loop.call_later(self._pause, self._look_while_hot)
-            return
-        self._hot = False
-        self._pause = 0.0
-        self._rewatch()
-        if self._has_more():
-            self.hint()
-
-    def _has_more(self) -> bool:
+    def has_more(self) -> bool:
+        """Whether the newest file has grown, or another one follows."""
         end = self.chain.end
         if end is None:
             return False
@@ -401,24 +328,6 @@ class Source:
         segment.size = max(segment.size, size)
         return size != max(end.offset, end.scanned)
 
-    def _rewatch(self) -> None:
-        """Watch the newest segment, by its descriptor."""
-        newest = self.chain.newest
-        if self._hot or newest is None or newest.fd < 0:
-            return
-        watched = self._watched
-        if watched is not None and watched.alive and self._watched_segment is newest:
-            return
-        self._unwatch()
-        self._watched = self._watch.file(newest.fd, self.hint)
-        self._watched_segment = newest
-        self.hint()  # what was written before the watch was there
-
-    def _unwatch(self) -> None:
-        if self._watched is not None:
-            self._watched.close()
-        self._watched = self._watched_segment = None
-
     def _drain_later(self) -> None:
         """A rotated file may still be written to, and nothing hints at it any more."""
         if self._drain_timer is None:
@@ -426,33 +335,33 @@ class Source:
 
     def _drain(self) -> None:
         self._drain_timer = None
-        self.hint()
+        self._pace.hint()
 
     # -- the live end
 
     @property
     def next_number(self) -> int:
         """The number that the next item at the live end will have."""
-        return self._first + len(self._window)
+        return self._window.next
 
     @property
     def meeting(self) -> Place | None:
         """Where a reader on its own joins: the window's first place, or the live end."""
-        return self._window[0][0] if self._window else self.chain.end
+        return self._window.start or self.chain.end
 
     @property
     def meeting_number(self) -> int:
-        return self._first
+        return self._window.first
 
     def item(self, number: int) -> Step | Later | None:
         """Item `number` of the window, reading the next one if it is the live end's turn.
 
         None: it has left the window; go on by `read`.
         """
-        index = number - self._first
-        if 0 <= index < len(self._window):
-            return self._window[index][1]
-        if index < 0:
+        step = self._window.get(number)
+        if step is not None:
+            return step
+        if number < self._window.first:
             return None
         if number == self.dry:
             return END  # what is written later is for the next wake, in one block for all
@@ -481,7 +390,7 @@ class Source:
         self.chain.grew(start.segment)
         self._keep(start, step)
         self._size = self.reading.backlog_bytes if item.more else 0
-        following = self._first + len(self._window)
+        following = self._window.next
         if not item.more and not start.segment.lost:
             self.dry = following
         if self.audience.views:
@@ -490,20 +399,11 @@ class Source:
 
     def _keep(self, start: Place, step: Step) -> None:
         reading = self.reading
-        self._window.append((start, step))
-        self._window_bytes += step.weight
-        while len(self._window) > reading.window_blocks or (
-            self._window_bytes > reading.window_bytes and len(self._window) > 1
-        ):
-            _, old = self._window.popleft()
-            self._window_bytes -= old.weight
-            self._first += 1
+        self._window.add(start, step, reading.window_blocks, reading.window_bytes)
 
     def _clear_window(self) -> None:
         self._disband()
-        self._first = self.next_number + 1  # every number given out is one of the past now
         self._window.clear()
-        self._window_bytes = 0
 
     def _move_end(self, place: Place) -> None:
         self.chain.end = place
@@ -563,10 +463,12 @@ class Source:
         if item is OVER:
             return self._cross(place)
         if item is COLD:
-            self.loop.call_later(COLD_DELAY, self._wake_waiting)
+            self.loop.call_later(COLD_DELAY, self.wake)
         return item
 
-    def _wake_waiting(self) -> None:
+    def wake(self) -> None:
+        """Let all who wait look for more."""
+        self._at_rest = False
         self.dry = -1
         waiting, self._waiting = self._waiting, {}
         for wake in waiting:
@@ -618,11 +520,10 @@ class Source:
         return self._cross(place)
 
     def _begin_again(self, place: Place) -> None:
-        items = (step.item for _, step in reversed(self._window))
-        blocks = [item for item in items if isinstance(item, Block)]
+        blocks = list(self._window.blocks)
         known = (block for block in blocks if block.start.segment is place.segment)
-        self.chain.overwritten(place, known, self._watched is not None and self._watched.alive)
-        self._rewatch()
+        self.chain.overwritten(place, known, self._pace.is_watched)
+        self._pace.rewatch()
 
     def _unreadable(self, place: Place, error: OSError) -> Step | Later:
         """EIO, ESTALE and the like: said once, tried again; a file that is gone is a gap."""
@@ -673,23 +574,3 @@ def _lay_behind(segment: Segment, link: Link) -> None:
     following = link.next
     if following.base is None and segment.base is not None and segment.final is not None:
         following.base = segment.base + (0 if link.copy else segment.final - link.start)
-
-
-def live_end(segment: Segment) -> int:
-    """The place behind the last line feed: where a file that is there at the start is followed
-    from. Raises OSError."""
-    end = segment.written_end()
-    end += -end % len(segment.codec.newline)  # a NUL may be half of a UTF-16 line feed
-    at = end
-    while at > segment.start:
-        start = max(segment.start, at - 65536)
-        if segment.codec.wide:
-            start -= start % 2
-        data = segment.read_now(start, at - start)
-        found = segment.codec.end_of_lines(data)
-        if found:
-            return start + found
-        at = start
-        if end - at > 64 << 20:
-            return end  # no line in 64 MiB: begin in the middle rather than not at all
-    return segment.start

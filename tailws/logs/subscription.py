@@ -23,13 +23,14 @@ from msgspec import Struct
 
 from tailws import config
 from tailws.logs.audience import Outlet
+from tailws.logs.block import END, Block, Gap, Item, Later, Place, Step
 from tailws.logs.document import Library
 from tailws.logs.identity import before_birth
 from tailws.logs.locate import BadCursor, Located, at_cursor, from_start, last_lines
 from tailws.logs.pieces import begun_before
 from tailws.logs.seek import last_shown, since
-from tailws.logs.segment import END, Block, Later, Place, Segment
-from tailws.logs.source import Gap, Item, Source, Step, live_end
+from tailws.logs.segment import Segment, live_end
+from tailws.logs.source import Source
 from tailws.messages import (
     BehindHead,
     EventHead,

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tailws.logs.chain import Chain, Retirement
-from tailws.logs.segment import FilePool
+from tailws.logs.file_pool import FilePool
 from tailws.logs.source import Reading, Source
 from tailws.logs.subscription import Begin, Subscription, View
 from tailws.runtime.loop import Loop

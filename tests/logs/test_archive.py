@@ -14,8 +14,8 @@ import zstandard
 
 from tailws.logs import archive as module
 from tailws.logs.archive import Archive
+from tailws.logs.block import COLD, Block
 from tailws.logs.identity import Cursor
-from tailws.logs.segment import COLD, Block
 from tailws.text.lines import Codec
 
 PACK: dict[str, Callable[[bytes], bytes]] = {

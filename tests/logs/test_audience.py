@@ -10,8 +10,9 @@ from contextlib import ExitStack
 import pytest
 
 from tailws.logs.audience import Audience
+from tailws.logs.block import Block, Place
 from tailws.logs.identity import Identity
-from tailws.logs.segment import Block, Place, Segment
+from tailws.logs.segment import Segment
 from tailws.runtime.loop import Loop
 from tailws.runtime.stream import Stream
 from tailws.text.lines import Codec

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tailws.logs.chain import Chain, Retirement
-from tailws.logs.segment import FilePool
+from tailws.logs.file_pool import FilePool
 from tailws.logs.siblings import scan
 from tailws.logs.subscription import Begin
 from tailws.text.lines import Codec

@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tailws.logs.block import COLD, END, OVER, Block, Later, Overwritten, Place
+from tailws.logs.file_pool import FilePool
 from tailws.logs.identity import Cursor
-from tailws.logs.segment import COLD, END, OVER, Block, FilePool, Later, Overwritten, Place, Segment
+from tailws.logs.segment import Segment
 from tailws.text.lines import Codec
 
 
