@@ -32,6 +32,7 @@ class Log:
         self.watch = Watch(self.loop)
         self.newest: Segment | None = Segment.open(str(path), Codec("auto"))
         self.taken = 0
+        self.takes = 0.0  # seconds that a wake takes
         self.woken: list[float] = []  # when
         self.pace = Pace(self, self.loop, self.watch, WINDOW)
         self.pace.rewatch()
@@ -40,6 +41,7 @@ class Log:
 
     def wake(self) -> None:
         self.woken.append(self.clock.now)
+        self.clock.now += self.takes
         assert self.newest is not None
         self.taken = self.newest.fstat().st_size
 
@@ -99,6 +101,24 @@ def test_while_lines_keep_coming_the_pauses_grow_up_to_the_window(log: Log) -> N
     assert FIRST_PAUSE - STEP < pauses[0] < 4 * FIRST_PAUSE
     assert all(pause <= WINDOW + 2 * STEP for pause in pauses)
     assert all(pause >= WINDOW - STEP for pause in pauses[10:])
+
+
+def test_a_wake_that_takes_long_is_followed_by_a_longer_pause(log: Log) -> None:
+    """Lines that come one by one to many readers take a tenth of the time at most, and the first
+    one after silence still goes at once."""
+    log.takes = 0.002
+    for _ in range(5):
+        log.write()
+        now = log.clock.now
+        log.loop.turn(0)
+        assert log.woken[-1] == now
+        log.write()
+        log.run(0.017)
+        assert log.woken[-1] == now
+        log.run(0.005)
+        assert log.woken[-1] > now
+        assert not log.has_more()
+        log.run(1.0)
 
 
 def test_a_hot_file_is_not_watched(log: Log) -> None:
