@@ -24,8 +24,8 @@ import { Announcer, Connection, ERRORS, Notify, Status } from "./view/status.js"
 
 /** Panes are let go when nobody looks for this long, ms. */
 const HIDDEN = 60_000;
-/** Further behind than this, one who comes back starts at the end. */
-const CATCH_UP = 5000;
+/** Further behind than this, in lines or in bytes, one who comes back starts at the end. */
+const CATCH_UP = { lines: 5000, bytes: 1 << 20 };
 
 const root = document.documentElement;
 const settings = openSettings(() => localStorage, new URL(".", document.baseURI).pathname);
@@ -575,10 +575,14 @@ document.addEventListener("visibilitychange", () => {
   clockwork = setInterval(everySecond, 1000);
   for (const link of desk.links) link.socket.now();
   for (const pane of desk.panes) {
-    const missed = pane.shown.reduce((sum, name) => sum + (activity.pulses.get(name)?.unseen ?? 0), 0);
-    pane.back(missed, hiddenAt, asleep);
+    const missed = { lines: 0, bytes: 0 };
+    for (const name of pane.shown) {
+      missed.lines += activity.pulses.get(name)?.unseen ?? 0;
+      missed.bytes += activity.pulses.get(name)?.unseenBytes ?? 0;
+    }
+    pane.back(missed.lines, hiddenAt, asleep);
     if (!asleep) continue;
-    if (pane.following && missed > CATCH_UP) {
+    if (pane.following && (missed.lines > CATCH_UP.lines || missed.bytes > CATCH_UP.bytes)) {
       if (!pane.feed.tears) pane.leftAt = null;
       pane.feed.jump({ end: true });
     } else pane.feed.resume();

@@ -133,6 +133,33 @@ def test_eight_hours_hidden(visit: Visit) -> None:
         assert "New since" in shown[next(k for k, text in enumerate(shown) if line(99) in text) + 1]
 
 
+def test_a_few_long_lines_are_much_too(visit: Visit) -> None:
+    """Who comes back to more than a mebibyte, in however few lines, stands at the end at once; what
+    came meanwhile is above it, behind a hole that says how much it is."""
+    daemon = Daemon({"app": "app.log"})
+    daemon.append("app.log", *map(line, range(700)))
+    with daemon:
+        page = visit("about:blank", wait=False)
+        commands = sent(page)
+        page.clock.install()
+        page.goto(daemon.url)
+        page.wait_for_selector(".row:not(.rule)")
+        following(page, 699)
+        page.evaluate(_HIDE, True)
+        page.clock.run_for(61_000)
+        until(lambda: let_go(page, commands), "it lets go")
+        daemon.append("app.log", *(line(n) + " " + "x" * 2000 for n in range(700, 1500)))
+        time.sleep(1.2)
+        page.clock.run_for(2000)
+        commands.clear()
+        page.evaluate(_HIDE, False)
+        page.clock.run_for(1000)
+        following(page, 1499)
+        again = [command for command in commands if command["type"] == "subscribe"]
+        assert again
+        assert not any("cursor" in command for command in again), "not all of it once more"
+
+
 _NOTIFICATION = """
 window.told = [];
 window.asked = 0;

@@ -7,7 +7,7 @@
  *   source: SourceInfo | null, count: number, marks: [number, number][]}} TreeRow marks: parts of
  *   the name that match what was typed
  * @typedef {{lines: Float64Array, errors: Float64Array, bytes: Float64Array}} Bars
- * @typedef {{bars: Bars[], unseen: number, unseenErrors: number,
+ * @typedef {{bars: Bars[], unseen: number, unseenErrors: number, unseenBytes: number,
  *   last: number, pause: number, since: number}} Pulse bars: of each of STEPS; last: ms
  *   of the last line; pause: its usual pause between lines in ms, smoothed
  */
@@ -144,7 +144,7 @@ export class Activity {
     if (!pulse) {
       pulse = {
         bars: STEPS.map(() => ({ lines: new Float64Array(BARS), errors: new Float64Array(BARS), bytes: new Float64Array(BARS) })),
-        unseen: 0, unseenErrors: 0, last: 0, pause: 0, since: 0,
+        unseen: 0, unseenErrors: 0, unseenBytes: 0, last: 0, pause: 0, since: 0,
       };
       this.pulses.set(source, pulse);
     }
@@ -202,6 +202,7 @@ export class Activity {
       if (!pulse.unseen) pulse.since = now;
       pulse.unseen += lines;
       pulse.unseenErrors += errors;
+      pulse.unseenBytes += bytes;
     }
   }
 
@@ -209,7 +210,7 @@ export class Activity {
   saw(source) {
     const pulse = this.pulses.get(source);
     if (!pulse?.unseen) return;
-    pulse.unseen = pulse.unseenErrors = 0;
+    pulse.unseen = pulse.unseenErrors = pulse.unseenBytes = 0;
   }
 
   /** What is drawn of some sources: lines and errors of each bar. @param {string[]} names @returns {[number, number][]} */
