@@ -19,8 +19,9 @@ from collections.abc import Callable, Iterable, Iterator
 from msgspec import Struct
 
 from tailws import config, names
-from tailws.logs.chain import Chain, Retirement
+from tailws.logs.chain import Chain
 from tailws.logs.file_pool import FilePool
+from tailws.logs.growth import Retirement
 from tailws.logs.siblings import live_name_of
 from tailws.logs.source import Reading, Source
 from tailws.logs.zone import zone
@@ -136,7 +137,7 @@ class Catalog:
             reading, retirement = _reading(limits), _retirement(limits)
             for source in self:
                 source.configure(reading)
-                source.chain.retirement = retirement
+                source.chain.growth.retirement = retirement
         self._config = sources
         self._rescan()
         self._started = True
@@ -146,7 +147,7 @@ class Catalog:
     def was_stopped(self) -> None:
         """The daemon goes on after a stop (SIGCONT): what came and went meanwhile nobody saw."""
         for source in self:
-            source.chain.was_stopped()
+            source.chain.growth.was_stopped()
 
     def close(self) -> None:
         """Release all sources, watches and timers."""

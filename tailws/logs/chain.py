@@ -12,8 +12,8 @@ the hints say. Then one of these has happened:
                                    two looks are found among the rotated siblings and go between
     another file, the same text    an editor's save: goes on behind the common part
 
-A segment that has lost its name is final when nobody can write to it any more (`retire`), and
-only then do readers cross over: old lines come before new ones.
+A segment that has lost its name is final when nobody can write to it any more
+(`tailws.logs.growth`), and only then do readers cross over: old lines come before new ones.
 """
 
 from __future__ import annotations
@@ -23,14 +23,11 @@ import errno
 import logging
 import os
 import stat
-import time
 from collections.abc import Callable, Iterable
-
-from msgspec import Struct
 
 from tailws.logs import compare
 from tailws.logs.archive import Archive
-from tailws.logs.block import Block, Overwritten, Place
+from tailws.logs.block import Block, Place
 from tailws.logs.compare import (
     SAME_TEXT_MIN,
     begun_after,
@@ -41,6 +38,7 @@ from tailws.logs.compare import (
     same_text,
 )
 from tailws.logs.file_pool import FilePool
+from tailws.logs.growth import Growth, Retirement, age
 from tailws.logs.identity import identify_path
 from tailws.logs.rotated import LOOKS, Copies, Rotated, as_it_is
 from tailws.logs.segment import Link, Segment
@@ -50,17 +48,6 @@ from tailws.text.lines import Codec
 log = logging.getLogger(__name__)
 
 MISSING = "there is no such file (yet)"
-#: A file that grew this recently (seconds) before it was truncated may have had lines that were
-#: written after the last look: the gap is announced even when no missing byte is known.
-RECENT = 10.0
-
-
-class Retirement(Struct, frozen=True):
-    """When a segment that has lost its name is final."""
-
-    quiet: float = 10.0  # seconds without growth, where the kernel does not say that none writes
-    longest: float = 3600.0  # seconds that its successor waits for a writer that never stops
-    deleted: float = 600.0  # seconds that it is held open for slow readers once it was deleted
 
 
 class Chain:
@@ -84,19 +71,13 @@ class Chain:
         self.news: list[str] = []  # what happened that no link will tell: missing, returned, …
         self.shown: tuple[int, int] | None = None  # size, last write (ns) as of the last look
         self.reason = ""  # a sentence for people when the state is not live
-        self._clock = clock
-        self.retirement = retirement or Retirement()
+        self.growth = Growth(clock, retirement or Retirement())
         self._seen: tuple[int, int, int, int] | None = None  # dev, ino, size, mtime at the name
         self._glimpse: tuple[int, int, int, int] | None = None  # and ctime, while nobody reads it
-        self._changed_at: dict[Segment, tuple[int, int, float]] = {}  # size, mtime ns, clock
-        self._waits: dict[Segment, float] = {}  # since when it was first read to its end
         self._unlinked = False
         self._refused = ((0, 0), 0)  # dev and ino of an unreadable file; its size at first
         self._shrunk: Segment | None = None  # the one that a look has found shorter, or other
-        self._stopped_at = float("-inf")  # when the daemon went on after it was stopped
-        self._grown_at = float("-inf")  # when a look saw that the file at the name had grown
         self._cut: dict[Segment, tuple[int, bool]] = {}  # after the name was lost: had, unsure
-        self._deleted: dict[Segment, float] = {}  # since when a lost file has no name any more
 
     @property
     def newest(self) -> Segment | None:
@@ -115,8 +96,7 @@ class Chain:
         for segment in segments:
             self.release(segment)
         self.rotated.close()
-        self._changed_at.clear()
-        self._waits.clear()
+        self.growth.clear()
         self._seen = None
 
     # -- who holds what
@@ -129,9 +109,7 @@ class Chain:
         """One user less; the last one closes the descriptor."""
         segment.users -= 1
         if segment.users <= 0:
-            self._changed_at.pop(segment, None)
-            self._waits.pop(segment, None)
-            self._deleted.pop(segment, None)
+            self.growth.forget(segment)
             self._cut.pop(segment, None)
             segment.close()
 
@@ -201,7 +179,7 @@ class Chain:
             read = self.end.offset if self.end is not None and self.end.segment is newest else 0
             shrunk = st.st_size < max(newest.size, read)
             if st.st_size > newest.size:
-                self._grown_at = self._clock()
+                self.growth.noticed()
             newest.size = max(newest.size, st.st_size)
             try:
                 shrunk = shrunk or not newest.remember_head()
@@ -221,7 +199,7 @@ class Chain:
             return self._no_file("unreadable", error.strerror or str(error))
         self.rotated.adopt(segment)
         self._seen = (*segment.identity.key, segment.size, st.st_mtime_ns)
-        self._grown_at = self._clock() - _age(st)
+        self.growth.noticed(age(st))
         self.state, self.reason = "live", ""
         self._follow_on(segment)
         return True
@@ -370,7 +348,7 @@ class Chain:
             segment.final = place.offset
             copies.now.lost = True
             self.rotated.remember(copies.now)
-            unsure = refilled or self._unseen(segment, hinted=True)
+            unsure = refilled or self.growth.is_unseen(segment, hinted=True)
             if segment.link is None:
                 self._cut[segment] = had, unsure
             else:
@@ -382,9 +360,9 @@ class Chain:
         unsure = 0 < kept < min(SAME_TEXT_MIN, place.offset)
         last = copies.files[copies.saved - 1] if copies.saved else None
         if last is None:
-            unsure |= refilled or self._unseen(segment, hinted)
+            unsure |= refilled or self.growth.is_unseen(segment, hinted)
         elif isinstance(last, Archive) or last.size >= had:
-            unsure |= self._grew_lately(segment)  # between the copy and the cut
+            unsure |= self.growth.is_recent(segment)  # between the copy and the cut
         else:
             unsure = False
         self._begin_again(segment, kept, copies, had, unsure)
@@ -463,42 +441,7 @@ class Chain:
             elif new.users == 0:
                 new.close()
 
-    def _unseen(self, segment: Segment, hinted: bool) -> bool:
-        """Whether lines may have come and gone since the last look at the file."""
-        stopped = self._clock() - self._stopped_at < RECENT
-        return stopped or not hinted or self._grew_lately(segment)
-
-    def _grew_lately(self, segment: Segment) -> bool:
-        grown = max(self._grown_at, self._changed_at.get(segment, (0, 0, self._grown_at))[2])
-        return self._clock() - grown < RECENT
-
-    def was_stopped(self) -> None:
-        """For a while nobody could look, whatever hinted at a change (SIGSTOP)."""
-        self._stopped_at = self._clock()
-
-    # -- final
-
-    def retire(self, segment: Segment) -> bool:
-        """Whether `segment`, read to its end, is final. Raises OSError, Overwritten."""
-        if segment.final is not None or isinstance(segment, Archive):
-            return True  # an archive says itself where it ends, once it is unpacked
-        if not segment.lost:
-            return False
-        idle = not segment.is_written()  # asked before the size: what comes later is no write
-        st = segment.fstat()
-        if st.st_size < segment.size:
-            raise Overwritten
-        now = self._clock()
-        size, mtime, since = self._changed_at.get(segment, (-1, -1, now))
-        if (size, mtime) != (st.st_size, st.st_mtime_ns):
-            since = now if size >= 0 else now - _age(st)
-            self._changed_at[segment] = (st.st_size, st.st_mtime_ns, since)
-        waited = now - self._waits.setdefault(segment, now)
-        if idle or now - since >= self.retirement.quiet or waited >= self.retirement.longest:
-            segment.final = st.st_size
-            segment.remember_head()  # for the last time, to know it when it is compressed
-            return True
-        return False
+    # -- files that have lost their name
 
     @property
     def holds_old(self) -> bool:
@@ -506,28 +449,8 @@ class Chain:
         return any(segment.fd >= 0 and segment.lost for segment in self.rotated.past.values())
 
     def let_go(self) -> None:
-        """Close what was deleted a while ago, so that its space on the disk is free. Readers that
-        had not come to its end get a gap."""
-        now = self._clock()
-        for segment in list(self.rotated.past.values()):
-            if not segment.lost or segment.fd < 0 or os.fstat(segment.fd).st_nlink:
-                self._deleted.pop(segment, None)
-                continue
-            since = self._deleted.setdefault(segment, now)
-            if now - since < self.retirement.deleted:
-                continue
-            try:
-                if not self.retire(segment):
-                    continue  # somebody writes on
-            except (OSError, Overwritten):
-                pass
-            log.info("%s: a deleted file is let go", segment.path)
-            segment.close()
-            self._deleted.pop(segment, None)
-
-    def grew(self, segment: Segment) -> None:
-        """A block of it was read."""
-        self._changed_at[segment] = (segment.size, 0, self._clock())
+        """Close what was deleted a while ago. Readers that had not come to its end get a gap."""
+        self.growth.let_go(list(self.rotated.past.values()))
 
     # -- history
 
@@ -597,11 +520,6 @@ class Chain:
             return None
         lost = (mine for mine in self.segments if mine.lost)
         return next((mine for mine in lost if is_copy(segment, mine)), None)
-
-
-def _age(st: os.stat_result) -> float:
-    """Seconds since the last write, by the wall clock that the file system uses."""
-    return max(0.0, time.time() - st.st_mtime)
 
 
 def _path_of(segment: Segment) -> str:

@@ -147,7 +147,7 @@ class _Look:
         self._library.shelf.keep(segment, chain)
         if segment.lost and segment.final is None:
             try:
-                chain.retire(segment)
+                chain.growth.retire(segment)
             except Overwritten:
                 raise LookupError(self._part.path) from None
         yield None

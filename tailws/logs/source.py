@@ -387,7 +387,7 @@ class Source:
         item.read_at = time.time_ns() // 1_000_000
         self.lines += item.count
         self.bytes += place.offset - start.offset
-        self.chain.grew(start.segment)
+        self.chain.growth.grew(start.segment)
         self._keep(start, step)
         self._size = self.reading.backlog_bytes if item.more else 0
         following = self._window.next
@@ -446,7 +446,7 @@ class Source:
                 return self._cross(place)
             item = segment.block(place, size or reading.block_bytes, reading.line_bytes, stop)
             if item is END and segment.lost and stop is None:
-                if self.chain.retire(segment):
+                if self.chain.growth.retire(segment):
                     item = segment.block(place, reading.block_bytes, reading.line_bytes)
                 else:
                     self._drain_later()

@@ -8,8 +8,9 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from tailws.logs.chain import Chain, Retirement
+from tailws.logs.chain import Chain
 from tailws.logs.file_pool import FilePool
+from tailws.logs.growth import Retirement
 from tailws.logs.source import Reading, Source
 from tailws.logs.subscription import Begin, Subscription, View
 from tailws.runtime.loop import Loop

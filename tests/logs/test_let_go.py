@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tailws.logs.chain import Chain, Retirement
+from tailws.logs.chain import Chain
 from tailws.logs.file_pool import FilePool
+from tailws.logs.growth import Retirement
 from tailws.logs.siblings import scan
 from tailws.logs.subscription import Begin
 from tailws.text.lines import Codec
@@ -40,7 +41,7 @@ def test_a_slow_reader_gets_a_gap_when_its_time_is_over(log: LogFile, replaced: 
     """Within hold_deleted every line is still there; behind it the space is free, what was not
     read is announced with its bytes, and what comes then is all there."""
     daemon = Daemon(log.path, window=0, quiet=1.0)
-    daemon.source.chain.retirement = Retirement(1.0, 3600.0, 100.0)
+    daemon.source.chain.growth.retirement = Retirement(1.0, 3600.0, 100.0)
     slow, fast = Reader(), Reader()
     slow.connect(daemon, Begin(start=True))
     fast.connect(daemon, Begin(start=True))
@@ -85,7 +86,7 @@ def test_a_slow_reader_gets_a_gap_when_its_time_is_over(log: LogFile, replaced: 
 def test_a_deleted_file_that_is_still_written_is_followed(log: LogFile) -> None:
     """Deleting a log does not stop its program, and its lines are not lost to who reads along."""
     daemon = Daemon(log.path, quiet=1e9)
-    daemon.source.chain.retirement = Retirement(1e9, 3600.0, 10.0)
+    daemon.source.chain.growth.retirement = Retirement(1e9, 3600.0, 10.0)
     reader = Reader().connect(daemon, Begin(start=True))
     daemon.look()
     reader.read()
