@@ -215,11 +215,13 @@ export class Blocks {
       else torn = whole && gone.part !== null && !(up ? gone.part.last : gone.part.first);
     }
     if (top > from || bottom < to) {
-      this.list = [...list.slice(0, from), ...list.slice(top, bottom), ...list.slice(to)];
+      // In place: with each message at the live end a block goes, and a copy of the list is large.
+      list.splice(bottom, to - bottom);
+      list.splice(from, top - from);
       this.version++;
       // Ordinals stay where the live end is: those before a place where something is missing move.
-      for (let k = this.list.length - 2; k >= 0 && !all; k--) {
-        this.list[k].base = this.list[k + 1].base - this.list[k].count;
+      for (let k = list.length - 2; k >= 0 && !all; k--) {
+        list[k].base = list[k + 1].base - list[k].count;
       }
     }
     return dropped;

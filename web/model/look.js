@@ -52,9 +52,6 @@ export const HOLE = 44;
 /** What the daemon writes in place of the rest of a line that is too long. */
 const CUT = / \[tailws: line of (\d+) bytes cut here\]$/;
 
-/** Looks kept: those of a few screens. */
-const KEPT = 300;
-
 export class Looks {
   /**
    * @param {import("./blocks.js").Blocks} blocks
@@ -86,9 +83,9 @@ export class Looks {
     this.told = { zone: "", now: 0 };
     /** What must be drawn again when it changes. */
     this.epoch = 1;
-    /** @type {Map<Block, Map<number, Look>>} */
+    /** Looks of this frame, and of the one before. @type {Map<Block, Map<number, Look>>} */
     this.kept = new Map();
-    this.keptCount = 0;
+    this.before = this.kept;
   }
 
   /** @param {Partial<Options>} change */
@@ -105,8 +102,14 @@ export class Looks {
   again() {
     this.epoch++;
     this.now = this.clock();
-    this.kept.clear();
-    this.keptCount = 0;
+    this.frame();
+    this.frame();
+  }
+
+  /** A frame begins: only what the one before has looked at is kept, what lives long is dear to collect. */
+  frame() {
+    this.before = this.kept;
+    this.kept = new Map();
   }
 
   /** @param {Block} block @param {number} i @returns {number} px */
@@ -213,14 +216,9 @@ export class Looks {
     let ofBlock = this.kept.get(block);
     const known = ofBlock?.get(i);
     if (known) return known;
-    if (this.keptCount > KEPT) {
-      this.kept.clear();
-      this.keptCount = 0;
-      ofBlock = undefined;
-    }
-    const look = block.rule ? this.#rule(block, block.rule) : this.#line(block, i);
-    this.kept.set(block, (ofBlock ?? new Map()).set(i, look));
-    this.keptCount++;
+    const look = this.before.get(block)?.get(i) ?? (block.rule ? this.#rule(block, block.rule) : this.#line(block, i));
+    if (!ofBlock) this.kept.set(block, (ofBlock = new Map()));
+    ofBlock.set(i, look);
     return look;
   }
 

@@ -108,8 +108,24 @@ function rawPieces(line, display, options) {
  */
 function toRuns(pieces, line, marks) {
   const links = findLinks(line);
+  if (marks.length + links.length > 0) return bounded(overlaid(pieces, line, marks, links));
+  // Most lines: fifty of them in a frame are to leave no garbage.
+  /** @type {Run[]} */
+  const runs = [];
+  for (const { text, cls, fg, bg } of pieces) if (text !== "") put(runs, text, cls, fg, bg, "");
+  return bounded(runs);
+}
+
+/**
+ * Pieces with marks and links over them.
+ * @param {readonly Piece[]} pieces
+ * @param {string} line
+ * @param {readonly Mark[]} marks
+ * @param {ReturnType<typeof findLinks>} links
+ * @returns {Run[]}
+ */
+function overlaid(pieces, line, marks, links) {
   const over = marks.slice(0, MAX_MARKS).map((mark) => snap(mark, line));
-  const plain = over.length + links.length === 0;
   /** @type {Run[]} */
   const runs = [];
   /** @param {string} text @param {Piece} piece @param {string} mark @param {string} href */
@@ -120,11 +136,6 @@ function toRuns(pieces, line, marks) {
   };
   for (const piece of pieces) {
     if (piece.text === "") continue;
-    if (plain) {
-      // Most lines: fifty of them in a frame are to leave no garbage.
-      put(runs, piece.text, piece.cls, piece.fg, piece.bg, "");
-      continue;
-    }
     /** @param {{from: number, to: number}} range */
     const touches = ({ from, to }) => from < piece.to && to > piece.from;
     const here = over.filter(touches);
@@ -155,7 +166,7 @@ function toRuns(pieces, line, marks) {
       }
     }
   }
-  return bounded(runs);
+  return runs;
 }
 
 /**
@@ -179,6 +190,7 @@ const isBare = (run) => run.cls === "" && run.fg === "" && run.bg === "" && run.
  * @param {Run[]} runs
  */
 function bounded(runs) {
+  if (runs.length <= MAX_RUNS) return runs;
   const coloured = runs.filter((run) => !isBare(run));
   if (coloured.length <= MAX_RUNS) return runs;
   // The sort is stable: of equals, the first stays.

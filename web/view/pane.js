@@ -38,7 +38,7 @@ import { TimeBox } from "./bars.js";
 /** A new window may be empty for this long before the old rows go, ms. */
 const PATIENCE = 150;
 /** Errors and warnings that are counted in a frame while one follows. */
-const SUSPECTS = 50;
+const SUSPECTS = 20;
 /** Lines that are held at least while one follows, where the log has as many. */
 const HELD = 2000;
 /** What comes so soon after one is back came while one was away, ms. */

@@ -4,7 +4,8 @@
  *
  * There are as many elements as fit the viewport and a few more. They stand in the document in the
  * order of the lines, so that a native selection runs as the eye does. A row whose line and epoch
- * did not change is only moved; else its nodes are used again. Of long lines that do not wrap, only
+ * did not change is only moved; else its nodes are used again, and what they have is remembered, for
+ * to ask the document costs more than to write to it. Of long lines that do not wrap, only
  * what is visible and a little more is in the document. Log text goes into text nodes, and
  * classes come from tables of the model: nothing in a line can become markup.
  *
@@ -16,10 +17,14 @@
  * @typedef {import("../model/layout.js").Placed} Placed
  * @typedef {import("../model/look.js").Look} Look
  * @typedef {import("../model/look.js").Run} Run
+ * @typedef {{tag: "" | "span" | "a", node: Text | HTMLElement, text: Text, data: string, cls: string,
+ *   fg: string, bg: string}} Part of a row's text in the document, and what was written there last;
+ *   tag "": bare text
  * @typedef {{el: HTMLElement, label: HTMLElement, key: number, epoch: number, y: number, h: number, block: Block | null,
- *   i: number, cls: string, flags: string, expansion: HTMLElement | null, drawn: number}} Row
- *   label: what stands before the text, the line's number or the name of its log; drawn: characters
- *   in the document, Infinity for all
+ *   i: number, cls: string, flags: string, parts: Part[], said: string, colour: string,
+ *   expansion: HTMLElement | null, drawn: number}} Row
+ *   label: what stands before the text, the line's number or the name of its log; said, colour: what
+ *   it says now, and how; drawn: characters in the document, Infinity for all
  * @typedef {{text: string, key: string, act: () => void}} Tool
  */
 
@@ -168,7 +173,7 @@ export class Rows {
     el.id = `${this.prefix}${this.made++}`;
     el.setAttribute("role", "treeitem");
     const label = h("div", { class: "row-label", id: `${el.id}-label` }, "");
-    const row = { el, label, key: 0, epoch: -1, y: -9999, h: 0, block: null, i: 0, cls: "", flags: "", expansion: null, drawn: Infinity };
+    const row = { el, label, key: 0, epoch: -1, y: -9999, h: 0, block: null, i: 0, cls: "", flags: "", parts: [], said: "", colour: "", expansion: null, drawn: Infinity };
     owners.set(el, row);
     return row;
   }
@@ -181,23 +186,31 @@ export class Rows {
       row.cls = cls;
       el.className = `row ${cls}${row.flags}`;
     }
-    const text = /** @type {Text} */ (row.label.firstChild);
-    if (text.data !== look.label) text.data = look.label;
-    // Under a filter lines have no numbers: then nothing stands before them.
-    if (!look.label) row.label.remove();
-    else if (!row.label.parentNode) this.labels.append(row.label);
-    const colour = `row-label ${look.colour}`;
-    if (row.label.className !== colour) row.label.className = colour;
+    if (row.said !== look.label) {
+      // Under a filter lines have no numbers: then nothing stands before them.
+      if (!look.label) row.label.remove();
+      else if (!row.said) this.labels.append(row.label);
+      row.said = look.label;
+      /** @type {Text} */ (row.label.firstChild).data = look.label;
+    }
+    if (row.colour !== look.colour) {
+      row.colour = look.colour;
+      row.label.className = `row-label ${look.colour}`;
+    }
     if (look.rule) {
       const { strong, text } = look.rule;
       const words = document.createElement("span");
       if (strong) words.append(bold(strong), " ");
       words.append(text);
       el.replaceChildren(words, ...look.chips.map((chip) => button(chip, 0)));
+      row.parts = [];
       row.expansion = null;
       return;
     }
-    let node = el.firstChild;
+    const { parts } = row;
+    // Buttons, and what was opened under another line.
+    while (el.lastChild && el.lastChild !== parts[parts.length - 1]?.node) el.lastChild.remove();
+    let written = 0;
     let spans = 0;
     const { runs } = look;
     const whole = look.content?.text ?? "";
@@ -212,14 +225,9 @@ export class Rows {
       else if (++spans >= MAX_SPANS) for (k++; k < runs.length; k++) text += runs[k].text;
       text = text.slice(0, left);
       left -= text.length;
-      node = (!coloured ? plain : run.href ? anchor : span)(el, node, text, run);
+      write(row, written++, text, run);
     }
-    // What the row had more of, buttons and all, goes.
-    while (node) {
-      const after = node.nextSibling;
-      node.remove();
-      node = after;
-    }
+    for (const { node } of parts.splice(written)) node.remove();
     for (const chip of look.chips) el.append(button(chip, -1));
     row.expansion = expansion;
     if (expansion) el.append(expansion);
@@ -248,57 +256,36 @@ function bold(text) {
 }
 
 /**
- * Uncoloured text: a text node, the one that is there if it is one.
- * @param {HTMLElement} el @param {ChildNode | null} node @param {string} text
- * @returns {ChildNode | null} the node behind
+ * Writes a part of a row's text, into the node that is there if it is of that kind.
+ * @param {Row} row @param {number} k @param {string} text @param {Run} run
  */
-function plain(el, node, text) {
-  if (node instanceof Text) {
-    if (node.data !== text) node.data = text;
-    return node.nextSibling;
+function write({ el, parts }, k, text, run) {
+  const { cls, fg, bg, href } = run;
+  const tag = href ? "a" : isPlain(run) ? "" : "span";
+  let part = parts[k];
+  if (part?.tag !== tag || tag === "a") {
+    const fresh = document.createTextNode(text);
+    const node = tag ? document.createElement(tag) : fresh;
+    if (tag) node.appendChild(fresh);
+    if (href) safe(/** @type {HTMLAnchorElement} */ (node), href);
+    el.insertBefore(node, part?.node ?? null);
+    part = { tag, node, text: fresh, data: text, cls: "", fg: "", bg: "" };
+    parts.splice(k, 0, part);
   }
-  el.insertBefore(document.createTextNode(text), node);
-  return node;
+  if (part.data !== text) part.text.data = part.data = text;
+  if (!tag) return;
+  const { style } = /** @type {HTMLElement} */ (part.node);
+  if (part.cls !== cls) /** @type {HTMLElement} */ (part.node).className = part.cls = cls;
+  if (part.fg !== fg) style.color = part.fg = fg;
+  if (part.bg !== bg) style.backgroundColor = part.bg = bg;
 }
 
-/**
- * Coloured text: a span with one text node, the one that is there if it is one.
- * @param {HTMLElement} el @param {ChildNode | null} node @param {string} text @param {Run} run
- * @returns {ChildNode | null} the node behind
- */
-function span(el, node, text, run) {
-  let there = /** @type {Node | null} */ (node);
-  if (there instanceof HTMLElement && there.localName === "span" && there.firstChild instanceof Text) {
-    const inside = there.firstChild;
-    if (inside.data !== text) inside.data = text;
-  } else {
-    there = document.createElement("span");
-    there.appendChild(document.createTextNode(text));
-    el.insertBefore(there, node);
-  }
-  const element = /** @type {HTMLElement} */ (/** @type {unknown} */ (there));
-  if (element.className !== run.cls) element.className = run.cls;
-  const { style } = element;
-  if (style.color || run.fg) style.color = run.fg ?? "";
-  if (style.backgroundColor || run.bg) style.backgroundColor = run.bg ?? "";
-  return element.nextSibling;
-}
-
-/**
- * A link that was found safe (http or https, shown as it is).
- * @param {HTMLElement} el @param {ChildNode | null} node @param {string} text @param {Run} run
- * @returns {ChildNode | null} the node behind
- */
-function anchor(el, node, text, run) {
-  const link = document.createElement("a");
-  link.href = run.href;
+/** A link that was found safe: http or https, shown as it is. @param {HTMLAnchorElement} link @param {string} href */
+function safe(link, href) {
+  link.href = href;
   link.rel = "noopener noreferrer";
   link.target = "_blank";
   link.tabIndex = -1;
-  link.className = run.cls;
-  link.append(text);
-  el.insertBefore(link, node);
-  return node;
 }
 
 /** @type {WeakMap<Element, Row>} */

@@ -276,6 +276,7 @@ export class Viewport {
       return;
     }
     this.drawnAt = performance.now();
+    looks.frame();
     this.prepare();
     looks.set({ columns: Math.floor((paper.width - this.gutter() - 18) / paper.cell), line: paper.line });
     const { height } = paper;
