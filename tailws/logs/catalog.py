@@ -97,6 +97,7 @@ class Catalog:
         self._gather_pause = GATHER
         self._poll: Timer | None = None
         self._round: list[Entry] = []  # still to be looked at by the clock
+        self._alive: set[str] = set()  # directories that the kernel watches, as of this round
         self._fast: Timer | None = None
         self._change_told = False
         self._too_many = False
@@ -186,6 +187,11 @@ class Catalog:
         if self._by_name:
             self._rescan()
         self._round = list(self._entries.values())
+        self._alive = {
+            directory
+            for directory, watched in self._watches.items()
+            if watched is not None and watched.alive
+        }
         for watched in self._watches.values():
             if watched is not None:
                 watched.events = 0
@@ -193,8 +199,14 @@ class Catalog:
 
     def _poll_some(self) -> None:
         some, self._round = self._round[:LOOKS_A_TURN], self._round[LOOKS_A_TURN:]
+        by_name, alive = self._by_name, self._alive
         for entry in some:
-            if self._by_name or not (entry.source.is_silent() and self._is_named(entry)):
+            if (
+                by_name
+                or entry.is_link
+                or entry.directory not in alive
+                or not entry.source.is_silent()
+            ):
                 self._look(entry)
         if self._round:
             self._loop.defer(self._poll_some)
