@@ -191,11 +191,12 @@ export class Layout {
    * The rows that cover `top` to `top + height`, and a few more at both sides.
    * @param {number} top y on the paper
    * @param {number} height
+   * @param {number} [over] how many more
    * @returns {{rows: Placed[], above: number, below: number, topY: number | null,
    *   endY: number | null}} above, below: rows held beyond those placed; topY and endY: the edge of
    *   what is held, where it was reached
    */
-  place(top, height) {
+  place(top, height, over = OVER) {
     const { blocks, heightOf } = this;
     /** @type {Placed[]} */
     const rows = [];
@@ -206,7 +207,7 @@ export class Layout {
     // Up to the first row wanted, then down through the last one.
     let extra = 0;
     let cursor = /** @type {Ref | null} */ (blocks.at(ord));
-    while (cursor && ord > blocks.first && (y > top || extra < OVER)) {
+    while (cursor && ord > blocks.first && (y > top || extra < over)) {
       ord--;
       cursor = cursor.i > 0 ? { block: cursor.block, i: cursor.i - 1 } : blocks.at(ord);
       if (!cursor) break;
@@ -216,20 +217,20 @@ export class Layout {
     }
     const firstOrd = ord;
     const topY = ord === blocks.first ? y : null;
-    let over = 0;
+    let beyond = 0;
     while (cursor && ord < blocks.end) {
       const h = heightOf(cursor.block, cursor.i);
       if (h > 0) rows.push({ block: cursor.block, i: cursor.i, ord, y, h });
       y += h;
       ord++;
-      if (y >= bottom && h > 0 && ++over > OVER) break;
+      if (y >= bottom && h > 0 && ++beyond > over) break;
       cursor = cursor.i + 1 < cursor.block.count
         ? { block: cursor.block, i: cursor.i + 1 }
         : blocks.at(ord);
     }
     // Far above the viewport may be many rows when the anchor lay there: keep only those near it.
     let keep = 0;
-    while (keep + OVER < rows.length && rows[keep + OVER].y + rows[keep + OVER].h <= top) keep++;
+    while (keep + over < rows.length && rows[keep + over].y + rows[keep + over].h <= top) keep++;
     return {
       rows: keep ? rows.slice(keep) : rows,
       above: (rows.length ? rows[keep].ord : firstOrd) - blocks.first,

@@ -110,7 +110,7 @@ export class Stretch {
 
   /** @param {Block} block */
   #arrive(block) {
-    this.losses.passed(block, this.host.timeOf(block, 0));
+    if (this.losses.all.length) this.losses.passed(block, this.host.timeOf(block, 0));
     if (this.merged) {
       const from = Math.min(this.ahead, block.count);
       this.ahead -= from;

@@ -108,13 +108,18 @@ export class Viewport {
     this.newestT = t || this.newestT;
   }
 
+  /** Whether lines stream by: not one row that is drawn would stay. */
+  get streams() {
+    const { feed, paper } = this;
+    return this.following && this.newestT > 0 && (feed.blocks.end - this.lastOrd) * paper.line >= paper.height;
+  }
+
   /**
-   * Whether this frame had better be left out: where not one row would stay, nobody misses the frame.
-   * The browser hands over messages only between frames, so who is behind receives first.
+   * Whether this frame had better be left out: where lines stream by, nobody misses it. The browser
+   * hands over messages only between frames, so who is behind receives first.
    */
   late() {
-    const { feed, paper } = this;
-    if (!this.following || !this.newestT || (feed.blocks.end - this.lastOrd) * paper.line < paper.height) return false;
+    if (!this.streams) return false;
     return performance.now() - this.drawnAt < (this.lag.add(this.newestT, Date.now()) > LATE ? SELDOM : OFTEN);
   }
 
@@ -285,7 +290,7 @@ export class Viewport {
     if (this.following) {
       top = END - height;
       layout.pinEnd(END);
-      placed = layout.place(top, height);
+      placed = layout.place(top, height, this.streams ? 0 : undefined);
       if (placed.topY !== null && placed.topY > top) {
         // A log shorter than the pane begins at its top.
         layout.shift(top - placed.topY);
