@@ -64,7 +64,7 @@ bench: $(VENV)/dev ## measure beside a floor in C and beside others (two minutes
 bench-full: $(VENV)/dev ## all workloads, with plots, into docs/performance.md (fifteen minutes)
 	$(BIN)/python benchmarks/bench.py --full --write
 
-bench-page: packages $(VENV)/dev ## the page under load, and on 10 GB, into docs/performance.md (five minutes)
+bench-page: packages $(VENV)/dev ## the page under load, and on 10 GB, into docs/performance.md (six minutes)
 	$(BIN)/python benchmarks/page.py --write
 
 soak-day: $(VENV)/dev ## a day of rotation, reconnects, reloads and laggards, in DURATION seconds (300)

@@ -201,6 +201,10 @@ class Tool:
         self._stdin.close()
         return self.result()
 
+    def signal(self, number: int) -> None:
+        """Send it a signal."""
+        self._process.send_signal(number)
+
     def kill(self) -> None:
         """End it without a result."""
         self._process.kill()

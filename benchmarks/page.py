@@ -3,12 +3,14 @@
 
     python benchmarks/page.py [--rates 5000,50000] [--seconds 60] [--gigabytes 10] [--write]
 
-Three questions, about five minutes:
+Four questions, about six minutes:
 
 - **Following.** A log grows at a rate, the page follows its end. Each line carries when it was
   written, so the newest line on the screen tells how old it is: that is looked at behind frames.
   Beside it: tasks over 50 ms, script and layout a frame, elements, heap after a collection, memory
   of the renderer, and how long Space takes to stop and End to come back.
+- **Reading.** The same, but one has stopped: what comes is counted, and kept only up to a bound.
+  Then to the end, and into the hole that this leaves, from both of its sides.
 - **Opening.** From the address to the first line, and what was fetched for it.
 - **A large log.** Opening a log of so many gigabytes, and jumping to places in it, beside a small
   one.
@@ -21,167 +23,29 @@ import argparse
 import contextlib
 import datetime
 import os
-import re
+import signal
 import statistics
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from browser import VIEW, Figures, chromium, metrics, renderer, set_clock, visit
 from contenders import CONTENDERS, Setup, warm_up
-from machine import BenchError, Server, Writer, build, describe, free_port, tree
+from machine import BenchError, Server, Writer, build, describe, free_port
 from workloads import scratch, serving
 
-CHROMIUM = "/usr/bin/chromium"
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-    "--disable-dev-shm-usage",
-    "--js-flags=--expose-gc",
-]
 DOCUMENT = Path(__file__).resolve().parent.parent / "docs" / "performance.md"
 BEGIN, END = "<!-- page: begin -->", "<!-- page: end -->"
-VIEW = {"width": 1440, "height": 900}
 WINDOW_MS = 10
 #: Seconds at the start that do not count: the page fills its screen, is compiled, and its memory
-#: is compared from there on.
-WARM = 10.0
+#: is compared from there on; and from later on, which tells growth once from growth for ever.
+WARM, LATER = 10.0, 30.0
+#: Readings of the memory, half a second apart, of which the mean counts.
+READINGS = 5
 #: Times that the page is opened, each in a browser context of its own.
 OPENINGS = 7
 JUMPS = (0.25, 0.75, 0.5, 0.02)
-
-#: What the page is watched with. Nothing of it runs before `probe.on`, but for the first line.
-PROBE = r"""
-(() => {
-  const probe = (window.probe = {
-    tasks: [], ages: [], frames: 0, offset: 0, on: false, first: 0, elements: 0, answered: 0,
-  });
-  new PerformanceObserver((list) => {
-    if (probe.on) for (const entry of list.getEntries()) probe.tasks.push(entry.duration);
-  }).observe({ type: 'longtask' });
-  const newest = () => {
-    let ns = 0;
-    for (const row of document.querySelectorAll('.row')) {
-      const found = /\b(\d{19})\b/.exec(row.textContent);
-      if (found) ns = Math.max(ns, Number(found[1]) / 1e6);
-    }
-    return ns;
-  };
-  const look = () => {
-    const ns = newest();
-    if (ns) probe.ages.push(performance.now() + probe.offset - ns);
-    probe.elements = Math.max(probe.elements, document.getElementsByTagName('*').length);
-  };
-  let last = 0;
-  const frame = (now) => {
-    if (!probe.first && document.querySelector('.row:not(.rule)')) probe.first = now;
-    probe.frames += 1;
-    if (probe.on && now - last > 100) {
-      last = now;
-      setTimeout(look); // behind the frame: what it has drawn is on the screen by then
-    }
-    requestAnimationFrame(frame);
-  };
-  requestAnimationFrame(frame);
-  // How long something takes until the frame behind which it is so; ten seconds at most.
-  let pressed = 0;
-  addEventListener('keydown', (event) => { pressed = event.timeStamp; }, true);
-  const soon = (so, began) => new Promise((resolve) => {
-    const look = () => (so() || performance.now() - began() > 10000
-      ? resolve(performance.now() - began()) : requestAnimationFrame(wait));
-    const wait = () => setTimeout(look); // behind the frame: what it has drawn counts
-    requestAnimationFrame(wait);
-  });
-  probe.until = (so) => soon(so, () => pressed);
-  probe.reads = () => probe.until(() => document.querySelector('.mode.reading'));
-  probe.ends = () => probe.until(
-    () => document.querySelector('.mode.following')
-      && performance.now() + probe.offset - newest() < 500);
-  // A jump: until other lines are on the screen, all of it.
-  probe.moved = (before) => {
-    const began = performance.now();
-    return soon(() => probe.top() && probe.top() !== before, () => began);
-  };
-  probe.top = () => {
-    const box = document.querySelector('.scroller').getBoundingClientRect();
-    return [...document.querySelectorAll('.row:not(.rule)')]
-      .map((row) => [row.getBoundingClientRect().top, row.textContent])
-      .filter(([y]) => y >= box.top && y < box.bottom)
-      .sort((a, b) => a[0] - b[0])[0]?.[1] ?? '';
-  };
-})();
-"""
-
-Figures = dict[str, float]
-
-
-@contextlib.contextmanager
-def chromium() -> Iterator[Any]:
-    """A browser, or a sentence about what is missing."""
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        raise BenchError("the playwright package is not installed") from None
-    if not os.path.exists(CHROMIUM):
-        raise BenchError(f"{CHROMIUM} is not installed")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        try:
-            yield browser
-        finally:
-            browser.close()
-
-
-@contextlib.contextmanager
-def visit(browser: Any, port: int) -> Iterator[Any]:
-    """The page of a daemon, in a browser context of its own: nothing of it is cached."""
-    context = browser.new_context(viewport=VIEW)
-    try:
-        page = context.new_page()
-        page.add_init_script(PROBE)
-        page.goto(f"http://127.0.0.1:{port}/#s=app")
-        page.wait_for_selector(".row:not(.rule)", timeout=30_000)
-        yield page
-    finally:
-        context.close()
-
-
-def renderer() -> tuple[float, int]:
-    """Proportional set size, MB, and CPU time, ns, of the largest renderer below this process."""
-    found = [(0.0, 0)]
-    for pid in tree(os.getpid()):
-        with contextlib.suppress(OSError):
-            if b"--type=renderer" in Path(f"/proc/{pid}/cmdline").read_bytes():
-                rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
-                size = re.search(r"^Pss: +(\d+)", rollup, re.M)
-                cpu = time.clock_gettime_ns((~pid << 3) | 2)
-                found.append((int(size[1]) / 1e3 if size else 0.0, cpu))
-    return max(found)
-
-
-def set_clock(page: Any) -> None:
-    """Have the page know CLOCK_MONOTONIC: the quickest of ten answers is the truest."""
-    best = float("inf")
-    for _ in range(10):
-        before = time.monotonic_ns()
-        there = page.evaluate("performance.now()")
-        took = time.monotonic_ns() - before
-        if took < best:
-            best = took
-            offset = (before + took / 2) / 1e6 - there
-    page.evaluate("(offset) => { probe.offset = offset }", offset)
-
-
-def metrics(session: Any) -> Figures:
-    """What Chromium counts of the page, in seconds and bytes."""
-    found = session.send("Performance.getMetrics")["metrics"]
-    return {metric["name"]: metric["value"] for metric in found}
 
 
 def percentile(values: list[float], share: float) -> float:
@@ -194,6 +58,22 @@ def pressed(page: Any, key: str, so: str) -> float:
     """How long a key takes until the page shows it, ms."""
     page.keyboard.press(key)
     return float(page.evaluate(f"probe.{so}()"))
+
+
+def weigh(page: Any) -> float:
+    """The renderer's memory, MB: the mean of a while, for garbage comes and goes."""
+    sizes = []
+    for _ in range(READINGS):
+        page.wait_for_timeout(500)
+        sizes.append(renderer()[0])
+    return statistics.mean(sizes)
+
+
+def watch(page: Any, seconds: float) -> None:
+    """Let time pass and the page be looked at, while nothing is asked of the system: that costs."""
+    page.evaluate("probe.on = true")
+    page.wait_for_timeout(seconds * 1000)
+    page.evaluate("probe.on = false")
 
 
 def follow(browser: Any, rate: int, seconds: float) -> Figures:
@@ -211,13 +91,17 @@ def follow(browser: Any, rate: int, seconds: float) -> Figures:
                     session.send("Performance.enable")
                     set_clock(page)
                     page.wait_for_timeout(WARM * 1000)
-                    (first_mb, first_ns), before = renderer(), metrics(session)
-                    page.evaluate("probe.frames = 0; probe.on = true")
+                    sizes = [weigh(page)]
+                    (_, first_ns), before = renderer(), metrics(session)
+                    page.evaluate("probe.frames = 0")
                     cpu, began = server.cpu_ns(), time.monotonic()
-                    page.wait_for_timeout(seconds * 1000)
-                    seen = page.evaluate("() => { probe.on = false; return {...probe} }")
+                    watch(page, min(LATER - WARM, seconds))
+                    sizes.append(weigh(page))
+                    watch(page, max(0.0, seconds - LATER + WARM))
+                    seen = page.evaluate("() => ({...probe})")
                     cpu, took = server.cpu_ns() - cpu, time.monotonic() - began
-                    after, (last_mb, last_ns) = metrics(session), renderer()
+                    after, (_, last_ns) = metrics(session), renderer()
+                    sizes.append(weigh(page))
                     stops = [pressed(page, " ", "reads")]
                     ends = [pressed(page, "End", "ends")]
                     for _ in range(4):
@@ -248,11 +132,108 @@ def follow(browser: Any, rate: int, seconds: float) -> Figures:
         "layout_ms": a_frame("LayoutDuration") + a_frame("RecalcStyleDuration"),
         "elements": seen["elements"],
         "heap_mb": heap / 1e6,
-        "renderer_mb": last_mb,
-        "renderer_grew_mb": last_mb - first_mb,
+        "renderer_mb": max(sizes),
+        "renderer_grew_mb": sizes[2] - sizes[0],
+        "renderer_grew_later_mb": sizes[2] - sizes[1],
         "stop_ms": max(stops),
         "end_ms": max(ends),
         "daemon_core_percent": cpu / 1e7 / took,
+    }
+
+
+def last_line(path: Path) -> int:
+    """The number of the last line of a log; its writer has been stopped."""
+    with path.open("rb") as file:
+        file.seek(-500, os.SEEK_END)
+        return int(file.read().splitlines()[-1].split()[1])
+
+
+def wait_for(page: Any, so: str, line: int) -> None:
+    """Wait until something is so, in the page's words."""
+    page.wait_for_function(f"(line) => {so}", arg=line, polling=50, timeout=30_000)
+
+
+def to_hole(page: Any) -> tuple[int, int]:
+    """Scroll up to the hole, not into it; return the lines above and below it."""
+    page.mouse.move(VIEW["width"] / 2, VIEW["height"] / 2)
+    for _ in range(2000):
+        above, hole, below = page.evaluate(
+            "() => { const lines = probe.lines(), k = lines.findIndex(Number.isNaN);"
+            " return [lines[k - 1] ?? -1, k, lines[k + 1] ?? -1] }"
+        )
+        if hole > 0 and below >= 0:
+            return int(above), int(below)
+        page.mouse.wheel(0, -300)
+        page.evaluate("new Promise((then) => requestAnimationFrame(() => setTimeout(then)))")
+    raise BenchError("there is no hole above the end")
+
+
+def load_hole(page: Any, line: int) -> float:
+    """Load a page of the hole from where one is; return how long a line of it takes, ms."""
+    page.get_by_role("button", name="Load here").click()
+    took = float(page.evaluate("(line) => probe.shows(line)", line))
+    if line not in page.evaluate("probe.lines()"):
+        raise BenchError("a page of the hole did not come")
+    return took
+
+
+def read(browser: Any, rate: int, seconds: float) -> Figures:
+    """Stop, let the log grow, and go to its end; what comes is counted meanwhile."""
+    with scratch() as directory:
+        path = directory / "app.log"
+        path.touch()
+        setup = Setup(path, free_port(), WINDOW_MS)
+        with serving(CONTENDERS["tailws"], setup):
+            lines = int(rate * (seconds + WARM + 180))
+            writer = Writer(path=path, lines=lines, rate=rate)
+            try:
+                with visit(browser, setup.port) as page:
+                    set_clock(page)
+                    page.wait_for_timeout(WARM * 1000)
+                    # Where one stops is known to the line: all that is written is on the screen.
+                    writer.signal(signal.SIGSTOP)
+                    first = last_line(path)
+                    wait_for(page, "probe.lines().includes(line)", first)
+                    pressed(page, " ", "reads")
+                    writer.signal(signal.SIGCONT)
+                    page.wait_for_timeout(WARM * 1000)  # it writes first what it has missed
+                    sizes = [weigh(page)]
+                    watch(page, seconds)
+                    tasks = page.evaluate("probe.tasks")
+                    sizes.append(weigh(page))
+                    writer.signal(signal.SIGSTOP)
+                    came = last_line(path) - first
+                    with contextlib.suppress(Exception):
+                        wait_for(page, "probe.told() >= line", came)
+                    page.wait_for_timeout(1000)
+                    told = page.evaluate("probe.told()")
+                    writer.signal(signal.SIGCONT)
+                    page.wait_for_timeout(2000)
+                    end_ms = pressed(page, "End", "ends")
+                    writer.signal(signal.SIGSTOP)
+                    wait_for(page, "probe.lines().includes(line)", last_line(path))
+                    above, below = to_hole(page)
+                    page.get_by_role("button", name="Jump over").click()
+                    wait_for(page, "probe.lines().includes(line)", above)
+                    took = [load_hole(page, above + 1)]
+                    pressed(page, "End", "ends")
+                    wait_for(page, "probe.lines().includes(line)", last_line(path))
+                    _, below = to_hole(page)
+                    took.append(load_hole(page, below - 1))
+            finally:
+                writer.kill()
+    return {
+        "rate": rate,
+        "long_tasks": len(tasks),
+        "longest_ms": max(tasks, default=0),
+        "came": came,
+        "miscounted": abs(told - came),
+        "kept_mb": (above - first) * 100 / 1e6,
+        "hole_mb": (below - above) * 100 / 1e6,
+        "renderer_mb": max(sizes),
+        "renderer_grew_mb": sizes[1] - sizes[0],
+        "end_ms": end_ms,
+        "hole_ms": max(took),
     }
 
 
@@ -338,10 +319,24 @@ FOLLOWING = (
     ("elements at most", "elements", "{:,.0f}", "600"),
     ("heap after a collection, MB", "heap_mb", "{:.1f}", "48"),
     ("renderer's memory (PSS), MB", "renderer_mb", "{:.0f}", "200"),
-    ("and what it grew, MB", "renderer_grew_mb", "{:+.0f}", "10"),
+    ("what it grew from second 10 on, MB", "renderer_grew_mb", "{:+.0f}", "10"),
+    ("from second 30 on, MB", "renderer_grew_later_mb", "{:+.0f}", ""),
     ("Space to reading, slowest of 5, ms", "stop_ms", "{:.0f}", "100"),
     ("End to the end, slowest of 5, ms", "end_ms", "{:.0f}", "250"),
     ("daemon, % of a core", "daemon_core_percent", "{:.1f}", ""),
+)
+READING = (
+    ("lines/s", "rate", "{:,.0f}", ""),
+    ("tasks over 50 ms", "long_tasks", "{:.0f}", "0"),
+    ("the longest, ms", "longest_ms", "{:.0f}", ""),
+    ("lines that came", "came", "{:,.0f}", ""),
+    ("lines by which the count was wrong", "miscounted", "{:,.0f}", "0"),
+    ("of these lines kept, MB", "kept_mb", "{:.1f}", "4.3"),
+    ("renderer's memory (PSS), MB", "renderer_mb", "{:.0f}", "200"),
+    ("what it grew, MB", "renderer_grew_mb", "{:+.0f}", "10"),
+    ("End to the end, ms", "end_ms", "{:.0f}", "250"),
+    ("the hole above it, MB", "hole_mb", "{:.0f}", ""),
+    ("Load here to its lines, slower of both sides, ms", "hole_ms", "{:.0f}", ""),
 )
 SIZES = (
     ("GB", "gb", "{:g}", ""),
@@ -365,7 +360,9 @@ def table(rows: tuple[tuple[str, str, str, str], ...], results: list[Figures]) -
     return lines
 
 
-def report(followed: list[Figures], sizes: list[Figures], seconds: float, load: str) -> str:
+def report(
+    followed: list[Figures], reads: Figures, sizes: list[Figures], seconds: float, load: str
+) -> str:
     """The results as text."""
     machine = describe()
     where = f"{machine['cpu']}, {machine['memory']}, Linux {machine['kernel']}"
@@ -379,6 +376,10 @@ def report(followed: list[Figures], sizes: list[Figures], seconds: float, load: 
             f"Following for {seconds:.0f} s:",
             "",
             *table(FOLLOWING, followed),
+            "",
+            f"Reading for {seconds:.0f} s, then to the end, and into the hole:",
+            "",
+            *table(READING, [reads]),
             "",
             "Opening, and jumping by the map, Home and End:",
             "",
@@ -415,12 +416,14 @@ def main() -> int:
             for rate in args.rates.split(","):
                 print(f"following at {rate} lines/s for {args.seconds:.0f} s ...", file=sys.stderr)
                 followed.append(follow(browser, int(rate), args.seconds))
+            print(f"reading at {rate} lines/s for {args.seconds:.0f} s ...", file=sys.stderr)
+            reads = read(browser, int(rate), args.seconds)
             sizes = []
             for size in (10e6, args.gigabytes * 1e9):
                 if size:
                     print(f"opening a log of {size / 1e9:g} GB ...", file=sys.stderr)
                     sizes.append(sized(browser, size))
-        text = report(followed, sizes, args.seconds, load)
+        text = report(followed, reads, sizes, args.seconds, load)
         print(text)
         if args.write:
             write(text)
