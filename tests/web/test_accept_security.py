@@ -73,6 +73,7 @@ def test_a_hostile_line_is_only_text(visit: Visit) -> None:
                 "[...document.querySelectorAll('.row:not(.rule)')].map((r) => r.offsetHeight)"
             )
             assert all(height % 20 == 0 for height in heights)
+            assert not page.evaluate("document.querySelector('.row').translate"), "as it is"
             assert form == "wrapped" or set(heights) == {20}
         assert outside == []
         assert opened == []

@@ -33,7 +33,8 @@ export class Paper {
       "aria-label": label,
     }, this.rows);
     this.probe = h("span", { class: "probe", "aria-hidden": "true" }, "0".repeat(100));
-    this.el = h("div", { class: "scroller", role: "log", "aria-live": "off", "aria-label": label, tabindex: "-1" },
+    // What is in a file is not to be translated: it would be rewritten under our hands.
+    this.el = h("div", { class: "scroller", role: "log", "aria-live": "off", "aria-label": label, tabindex: "-1", translate: "no" },
       this.paper, this.probe);
     this.height = 0;
     this.width = 0;

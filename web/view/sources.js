@@ -72,7 +72,7 @@ export class Sources {
     this.list = h("div", { class: "tree-rows" });
     this.ruler = h("div", { class: "probe" });
     this.tree = h("div", {
-      class: "tree", role: "tree", id: "tree", "aria-label": "Sources", tabindex: "-1",
+      class: "tree", role: "tree", id: "tree", "aria-label": "Sources", tabindex: "-1", translate: "no",
       onkeydown: (/** @type {KeyboardEvent} */ event) => this.#treeKey(event),
     }, this.list, this.canvas, this.ruler);
     this.empty = h("p", { class: "side-empty", hidden: true });
