@@ -99,8 +99,9 @@ class Webhooks:
             if later and event.left > 0:
                 self._again(event, problem)
                 continue
-            self.failed += 1
             log.warning("webhook %s: %s; given up", _shown(event.url), problem)
+            with self._news:  # the loop's thread counts too
+                self.failed += 1
 
     def _next(self) -> _Event | None:
         with self._news:
