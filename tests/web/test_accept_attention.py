@@ -46,6 +46,19 @@ def let_go(page: Any, commands: list[dict[str, Any]]) -> bool:
     return any(command["type"] == "unsubscribe" for command in commands)
 
 
+def activity(page: Any) -> list[int]:
+    """Collect from now on how many lines each second the daemon tells that it has got."""
+    lines: list[int] = []
+
+    def told(payload: Any) -> None:
+        head = json.loads(str(payload).partition("\n")[0])
+        if head["type"] == "activity":
+            lines.extend(counts[0] for counts in head["sources"].values())
+
+    page.on("websocket", lambda ws: ws.on("framereceived", told))
+    return lines
+
+
 def icon(page: Any) -> str:
     """Return the icon of the tab."""
     return str(page.evaluate("document.querySelector('#favicon').href"))
@@ -140,7 +153,7 @@ def test_a_few_long_lines_are_much_too(visit: Visit) -> None:
     daemon.append("app.log", *map(line, range(700)))
     with daemon:
         page = visit("about:blank", wait=False)
-        commands = sent(page)
+        commands, lines = sent(page), activity(page)
         page.clock.install()
         page.goto(daemon.url)
         page.wait_for_selector(".row:not(.rule)")
@@ -148,8 +161,9 @@ def test_a_few_long_lines_are_much_too(visit: Visit) -> None:
         page.evaluate(_HIDE, True)
         page.clock.run_for(61_000)
         until(lambda: let_go(page, commands), "it lets go")
+        lines.clear()
         daemon.append("app.log", *(line(n) + " " + "x" * 2000 for n in range(700, 1500)))
-        time.sleep(1.2)
+        until(lambda: page.evaluate("0") == 0 and sum(lines) >= 800, "the page knows of all")
         page.clock.run_for(2000)
         commands.clear()
         page.evaluate(_HIDE, False)
