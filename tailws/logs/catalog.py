@@ -199,6 +199,7 @@ class Catalog:
 
     def _poll_some(self) -> None:
         some, self._round = self._round[:LOOKS_A_TURN], self._round[LOOKS_A_TURN:]
+        # What `_is_named` says, without a call for each of thousands of silent files.
         by_name, alive = self._by_name, self._alive
         for entry in some:
             if (

@@ -4,7 +4,7 @@
 
 The pause between two wakes begins at a millisecond, or at nine times what the wake has taken, and
 doubles while lines keep coming, up to the window: lines that come one by one take a tenth of a core
-at most, however many read them.
+at most, as long as a wake takes less than a tenth of the window.
 
 While there are some at every pause's end the file is hot: its watch is given back and it is looked
 at by the clock, because each write would cost an event. After some quiet looks the watch is made
@@ -67,7 +67,7 @@ class Pace:
         self._watch = watch
         self._watched: Watched | None = None
         self._segment: Segment | None = None  # the one that is watched
-        self._pause = 0.0  # between the last two wakes; 0: the last one came after silence
+        self._pause = 0.0  # the least after the next wake; 0: the last one came after silence
         self._ends = 0.0  # of the pause: until then nobody is woken again
         self._timer: Timer | None = None  # of a wake that is due then, or of a look at a hot file
         self._hot = False
