@@ -121,7 +121,7 @@ class Daemon:
         self._access_log = self._make_access_log(cfg)
         self.clients: set[Client] = set()
         self._gone = self.clients.discard  # one for all
-        Liveness(self.loop, self.clients, lambda: self.config.limits.clients)
+        self._liveness = Liveness(self.loop, self.clients, lambda: self.config.limits.clients)
         self._rules = Rules(self._lookouts, self.clients, time.time)
         self._shared = Shared(
             self.loop,
@@ -356,6 +356,7 @@ class Daemon:
             else:
                 client.admit(principal)
         self._text.admit(access.still)
+        self._liveness.look()
         self.catalog.apply(cfg.sources, self._limits)
         self._rules.apply(cfg.rules)
 

@@ -9,29 +9,32 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 
 from tailws.config import Clients
-from tailws.runtime.loop import Loop
+from tailws.runtime.loop import Loop, Timer
 from tailws.server.client import Client
 
-#: Seconds between two rounds: how late a ping, or the end of a wait for its answer, may come.
+#: Seconds between two rounds while anybody is waited for: how late a ping, or the end of a wait for
+#: its answer, may come.
 ROUND = 1.0
 
 
 class Liveness:
-    """Looks at every client once a round, for as long as the loop runs."""
+    """Looks at every client when the first of them may have to be pinged; in every second while one
+    has been, or has not taken all that it was sent."""
 
     def __init__(
         self, loop: Loop, clients: Collection[Client], limits: Callable[[], Clients]
     ) -> None:
-        """`limits` is asked in every round: they may change."""
         self._loop = loop
         self._clients = clients
         self._limits = limits
-        loop.call_about(ROUND, self._round)
+        self._timer: Timer = loop.call_about(ROUND, self.look)
 
-    def _round(self) -> None:
-        self._loop.call_about(ROUND, self._round)
+    def look(self) -> None:
+        """Ping, or end, whose time has come by the limits as they are now."""
+        self._timer.cancel()
         limits = self._limits()
         now = self._loop.clock()
+        due = now + limits.ping_after  # of whoever comes meanwhile
         for client in list(self._clients):
             if client.is_taking():  # over a slow line, and comes to the ping behind megabytes later
                 client.seen()
@@ -40,3 +43,6 @@ class Liveness:
                     client.lost()
             elif now - client.seen_at > limits.ping_after:
                 client.ping()
+            is_waited_for = client.pinged_at is not None or client.is_stuck
+            due = min(due, now if is_waited_for else client.seen_at + limits.ping_after)
+        self._timer = self._loop.call_about(max(ROUND, due - now), self.look)

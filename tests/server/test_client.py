@@ -368,7 +368,8 @@ def test_limits_that_are_loaded_anew_count_at_once(server: Server) -> None:
     browser = server.browser()
     limits = server.daemon.config.limits
     shorter = config.Clients(ping_after=3.0)
-    server.daemon.config = config.Config(limits=config.Limits(limits.lines, limits.files, shorter))
+    cfg = config.Config(limits=config.Limits(limits.lines, limits.files, shorter))
+    server.daemon._apply(cfg, server.daemon.http.access)
     server.later(3 + 2 * ROUND)
     assert browser.pings == 1
 
