@@ -71,6 +71,34 @@ class Reading(Struct, frozen=True):
 class Source:
     """Owns the chain of segments of one log, its window, its watch and the list of waiters."""
 
+    __slots__ = (
+        "_drain_timer",
+        "_pace",
+        "_rest",
+        "_size",
+        "_subscribers",
+        "_trouble",
+        "_waiting",
+        "_window",
+        "audience",
+        "bytes",
+        "chain",
+        "dry",
+        "format",
+        "from_start",
+        "gaps",
+        "lines",
+        "loop",
+        "name",
+        "on_change",
+        "on_located",
+        "reading",
+        "resumes",
+        "time_format",
+        "zone",
+        "zone_name",
+    )
+
     def __init__(
         self,
         name: str,
@@ -102,7 +130,7 @@ class Source:
         self.dry = -1  # number of the item that is not there until the next wake; -1: it may be
         self._drain_timer: Timer | None = None
         self._trouble = ""
-        self._at_rest = False  # as of the last look
+        self._rest: Place | None = None  # the live end, if nothing was left to do at the last look
         #: The first subscriber came or the last one left, reading fails or works again.
         self.on_change: Callable[[], None] | None = None
         self.on_located: Callable[[Place], None] | None = None  # to number its line, if known
@@ -172,7 +200,7 @@ class Source:
         self._clear_window()
         self._waiting.clear()
         self.chain.end = None
-        self._at_rest = False
+        self._rest = None
         self.chain.close()
 
     def _begin(self) -> None:
@@ -200,7 +228,7 @@ class Source:
         if not self._subscribers:
             return chain.see()
         changed = chain.look()
-        if not changed and self._at_rest:
+        if not changed and self._rest is not None:
             return False
         chain.let_go()
         for event in chain.news:
@@ -216,20 +244,20 @@ class Source:
             self._shrunk()
         if changed:
             self._check_end()
-        self._at_rest = self._is_at_rest
-        if not self._at_rest and (changed or self._trouble or self._is_unfilled):
+        self._rest = self.chain.end if self._is_at_rest else None
+        if self._rest is None and (changed or self._trouble or self._is_unfilled):
             self._pace.hint()
         return True
 
     def is_silent(self) -> bool:
         """Whether it needs no look as long as its name shows the same file: nobody reads it, or
         nothing was left to do and it has the size that it had then. A tenth of a look's cost."""
-        end = self.chain.end
-        if end is None or not self._at_rest:
+        rest = self._rest
+        if rest is None:
             return not self._subscribers
-        fd = end.segment.fd
+        fd = rest.segment.fd
         try:
-            return fd >= 0 and os.lseek(fd, 0, os.SEEK_END) == end.offset
+            return fd >= 0 and os.lseek(fd, 0, os.SEEK_END) == rest.offset
         except OSError:
             return False
 
@@ -383,7 +411,7 @@ class Source:
             self._keep(start, step)
             return step
         self.chain.end = place
-        self._at_rest = False
+        self._rest = None
         item.read_at = time.time_ns() // 1_000_000
         self.lines += item.count
         self.bytes += place.offset - start.offset
@@ -407,7 +435,7 @@ class Source:
 
     def _move_end(self, place: Place) -> None:
         self.chain.end = place
-        self._at_rest = False
+        self._rest = None
         segments = self.chain.segments
         while segments and segments[0] is not place.segment and place.segment in segments:
             self.chain.drop_first()
@@ -468,7 +496,7 @@ class Source:
 
     def wake(self) -> None:
         """Let all who wait look for more."""
-        self._at_rest = False
+        self._rest = None
         self.dry = -1
         waiting, self._waiting = self._waiting, {}
         for wake in waiting:
@@ -562,7 +590,7 @@ class Source:
         if trouble == self._trouble:
             return
         self._trouble = trouble
-        self._at_rest = False
+        self._rest = None
         if trouble:
             log.warning("%s: %s cannot be read: %s; tried again", self.name, self.path, trouble)
         if self.on_change is not None:
