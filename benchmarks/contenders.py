@@ -145,6 +145,7 @@ def _websocketd_missing() -> str:
 # From the tree, yet with compiled modules as an installed daemon has them.
 _TAILWS_ENV = {
     "PYTHONPATH": str(ROOT),
+    "PYTHONSAFEPATH": "1",  # and not from the directory in which this runs, which may be another
     "PYTHONDONTWRITEBYTECODE": "",
     "PYTHONPYCACHEPREFIX": str(CACHE / "pycache"),
 }

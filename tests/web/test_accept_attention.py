@@ -163,6 +163,7 @@ def test_a_few_long_lines_are_much_too(visit: Visit) -> None:
         until(lambda: let_go(page, commands), "it lets go")
         lines.clear()
         daemon.append("app.log", *(line(n) + " " + "x" * 2000 for n in range(700, 1500)))
+        # the call has what was sent meanwhile told, as in `let_go`
         until(lambda: page.evaluate("0") == 0 and sum(lines) >= 800, "the page knows of all")
         page.clock.run_for(2000)
         commands.clear()
