@@ -27,8 +27,8 @@ QUICK = {"fanout": 3, "window": 2, "crowd": 1, "flat-out": 2, "deflate": 1, "idl
          "neighbour": 1, "files": 1, "start": 2, "find": 1}  # fmt: skip
 QUICK_SCALE = {"flat-out": 0.25, "idle": 0.2}
 #: Rounds of the full form, which has fifteen minutes; of the rest there are two.
-ROUNDS = {"fanout": 9, "window": 5, "crowd": 3, "flat-out": 5, "deflate": 3, "files": 3, "start": 5,
-          "idle": 1, "find": 1}  # fmt: skip
+ROUNDS = {"fanout": 9, "window": 9, "crowd": 3, "flat-out": 5, "deflate": 3, "files": 3, "start": 5,
+          "silent": 5, "idle": 1, "find": 1}  # fmt: skip
 #: Rounds that peers take part in, in the full form; those that take long, and all quick ones: one.
 PEER_ROUNDS = 2
 LONG = ("idle", "stalled")

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 
@@ -328,7 +329,8 @@ class Catalog:
         source.format = "" if settings.format == "auto" else settings.format
         chain.see()
         state = (source.state, source.reason)
-        entry = Entry(source, settings, os.path.dirname(match.path), state)
+        directory = sys.intern(os.path.dirname(match.path))  # thousands may have the same
+        entry = Entry(source, settings, directory, state)
         source.on_change = lambda: self._mind(entry)
         self._entries[match.name] = entry
         self._tell()

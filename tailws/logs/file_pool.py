@@ -43,9 +43,11 @@ class FilePool:
         """Close what nobody holds, and nobody has read since the last sweep: a search that was
         given up leaves such, and a deleted file would keep its space on the disk."""
         for segment in list(self._open):
-            if segment.users <= 0 and not segment.touched:
+            if segment.users > 0:  # nearly all
+                continue
+            if not segment.touched:
                 segment.close()
-            segment.touched &= segment.users > 0
+            segment.touched = False
 
 
 def _has_name(segment: Segment) -> bool:
