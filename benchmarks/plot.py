@@ -29,6 +29,8 @@ polyline.c0, polyline.c1, polyline.c2 { fill: none; stroke-width: 2 }
 }
 </style>"""
 COLOURS = {"floor": "c0", "tailws": "c1"}
+#: Pixels from one label to the next below it.
+LABEL = 16
 
 Point = tuple[int, float, float, float]
 """x, median, least, greatest."""
@@ -120,6 +122,9 @@ def curves(title: str, unit: str, lines: dict[str, list[Point]]) -> str:
             low, high = at(size, least)[1], at(size, greatest)[1]
             parts.append(_line(x, low, x, high, class_="spread"))
             parts.append(_element("circle", class_=colour, cx=x, cy=y, r=3.5))
-        if line:
-            parts.append(_text(right + 8, at(*line[-1][:2])[1] + 4, name))
+    below = 0.0  # the next label must not touch the one above
+    for y, name in sorted((at(*line[-1][:2])[1] + 4, name) for name, line in lines.items() if line):
+        below = max(y, below)
+        parts.append(_text(right + 8, below, name))
+        below += LABEL
     return _svg(width, height, title, parts)
