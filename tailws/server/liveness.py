@@ -27,6 +27,7 @@ class Liveness:
         self._loop = loop
         self._clients = clients
         self._limits = limits
+        self._looked_at = loop.clock()
         self._timer: Timer = loop.call_about(ROUND, self.look)
 
     def look(self) -> None:
@@ -34,9 +35,15 @@ class Liveness:
         self._timer.cancel()
         limits = self._limits()
         now = self._loop.clock()
+        # What was taken since the last round, if that is long ago, is no sign of life now.
+        is_first = now - self._looked_at > 2 * ROUND
+        self._looked_at = now
         due = now + limits.ping_after  # of whoever comes meanwhile
         for client in list(self._clients):
-            if client.is_taking():  # over a slow line, and comes to the ping behind megabytes later
+            taking = client.is_taking()
+            if is_first and client.is_stuck:
+                pass  # the next round, in a second, tells whether it takes anything
+            elif taking:  # over a slow line, and comes to the ping behind megabytes later
                 client.seen()
             elif client.pinged_at is not None:
                 if now - client.pinged_at > limits.ping_timeout:

@@ -343,6 +343,21 @@ def test_who_takes_nothing_is_let_go(server: Server) -> None:
     assert server.is_let_go()
 
 
+def test_who_stops_taking_is_let_go_as_soon_as_any_other(server: Server) -> None:
+    """What it took while nobody looked is no sign of life when one looks again."""
+    begun = server.clock.now
+    browser = stalled(server)
+    (client,) = server.daemon.clients
+    taken = client._stream.sent
+    while client._stream.sent == taken:
+        browser.sock.recv(1 << 16)
+        server.daemon.loop.turn(0)
+    assert client._stream.owed
+    assert server.clock.now - begun < PING_AFTER
+    server.later(begun + PING_AFTER + PING_TIMEOUT + 4 * ROUND - server.clock.now)
+    assert server.is_let_go()
+
+
 def test_who_takes_it_slowly_is_alive(server: Server) -> None:
     """The ping waits behind what was sent before it, for as long as that moves."""
     browser = stalled(server)
