@@ -203,7 +203,6 @@ class Catalog:
         by_name, alive = self._by_name, self._alive
         left = 10 * LOOKS_A_TURN
         for entry in self._round:
-            left -= 1
             if (
                 by_name
                 or entry.is_link
@@ -211,7 +210,9 @@ class Catalog:
                 or not entry.source.is_silent()
             ):
                 self._look(entry)
-                left -= 9
+                left -= 10
+            else:
+                left -= 1
             if left <= 0:
                 self._loop.defer(self._poll_some)
                 return
